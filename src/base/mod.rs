@@ -1,0 +1,11 @@
+//! Words with no meaning of their own: useful to any program.
+
+mod ring;
+mod stamp;
+mod text;
+mod units;
+
+pub use ring::Ring;
+pub use stamp::{Moment, Stamp};
+pub use text::{elide, shown, width};
+pub use units::{bytes, count, duration, rate, share};

@@ -1,0 +1,17 @@
+//! batchtop runs batch files of prompts on one Ollama server and loses none of them.
+//!
+//! The modules stand on floors; a module imports lower floors only, and
+//! `tests/it/floors.rs` holds the code to the table in `docs/ARCHITECTURE.md`.
+//!
+//! | floor | modules |
+//! |--:|---|
+//! | 0 | [`base`]: text, units, time stamps |
+//! | 1 | [`model`]: the nouns as plain data |
+//! | 2 | [`intake`], [`sample`], [`stats`], [`config`], [`context`]: files, figures, settings and windows |
+//! | 3 | [`store`], [`inference`], [`simulator`], [`gpu`]: SQLite, the servers and the cards |
+//! | 4 | [`engine`], [`report`]: running requests and writing results |
+//! | 5 | [`control`], [`tui`]: other processes, and the screen |
+//! | 6 | [`cli`]: flags, commands, exit codes |
+
+pub mod base;
+pub mod model;

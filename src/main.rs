@@ -1,0 +1,3 @@
+//! The program `batchtop`.
+
+fn main() {}

@@ -1,0 +1,28 @@
+//! The nouns of the program as plain data. No I/O, no clock, no floor above is known here.
+
+mod answer;
+mod command;
+mod event;
+mod failure;
+mod job;
+mod limits;
+mod reading;
+mod request;
+mod snapshot;
+mod trim;
+
+pub use answer::{Answer, AnswerBody, Finish, Timings, Usage};
+pub use command::{Command, CommandError, Done, JobName, Move, Priority, WhichFailures};
+pub use event::{Event, EventKind};
+pub use failure::{Failure, FailureClass, TokenNeed, Verdict};
+pub use job::{Counts, Job, JobId, JobSettings, JobState, LoadOptions, Source};
+pub use limits::{GuardLimits, Hours, WrongHours};
+pub use reading::{
+    Card, CardMemory, CardProcess, CardState, HostMemory, Missing, Readings, Throttle,
+};
+pub use request::{Attempts, Endpoint, NewRequest, RequestId, RequestState, Tokens};
+pub use snapshot::{
+    FailedCount, HistoryView, JobView, LaneView, LatencyView, LoadedModel, Mark, Phase, RateView,
+    SeriesView, ServerState, ServerView, Snapshot,
+};
+pub use trim::{Trim, TrimPolicy, TrimReason, UnknownPolicy};
