@@ -14,4 +14,6 @@
 //! | 6 | [`cli`]: flags, commands, exit codes |
 
 pub mod base;
+pub mod intake;
 pub mod model;
+pub mod sample;

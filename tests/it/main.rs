@@ -1,0 +1,6 @@
+//! Tests of the parts together and of what they do with the world outside.
+//!
+//! `cfg(test)` tells clippy that what stands here may unwrap.
+
+#[cfg(test)]
+mod intake;
