@@ -17,3 +17,4 @@ pub mod base;
 pub mod intake;
 pub mod model;
 pub mod sample;
+pub mod stats;
