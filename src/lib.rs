@@ -14,6 +14,7 @@
 //! | 6 | [`cli`]: flags, commands, exit codes |
 
 pub mod base;
+pub mod config;
 pub mod intake;
 pub mod model;
 pub mod sample;

@@ -1,0 +1,201 @@
+//! The table of settings: one row each, from which everything else about it follows.
+
+use std::time::Duration;
+
+use super::origin::{Origin, Sourced};
+use super::value::{Address, Color, LogLevel, Raw, Value, Wrong};
+use crate::model::JobSettings;
+
+/// What numbers and lengths of time may be, for every source alike.
+pub mod limits {
+    use std::ops::RangeInclusive;
+    use std::time::Duration;
+
+    const MONTH: Duration = Duration::from_hours(30 * 24);
+
+    /// Requests outstanding at most.
+    pub const PARALLEL: RangeInclusive<u32> = 1..=4_096;
+    /// Tokens of a context window.
+    pub const NUM_CTX: RangeInclusive<u32> = 1..=10_000_000;
+    /// Tokens of an answer.
+    pub const MAX_TOKENS: RangeInclusive<u32> = 1..=10_000_000;
+    /// Tries after the first failure that counts.
+    pub const RETRIES: RangeInclusive<u32> = 0..=1_000;
+    /// How long one may wait for a server.
+    pub const PATIENCE: RangeInclusive<Duration> =
+        RangeInclusive::new(Duration::from_millis(1), MONTH);
+    /// How long the end of a run may be put off.
+    pub const DRAIN: RangeInclusive<Duration> = RangeInclusive::new(Duration::ZERO, MONTH);
+    /// Time between two lines of progress: not so short that they flood a log.
+    pub const PROGRESS: RangeInclusive<Duration> =
+        RangeInclusive::new(Duration::from_millis(100), MONTH);
+}
+
+/// The names of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Table and name in the settings file: `job.parallel`.
+    pub path: &'static str,
+    /// The environment variable: `BATCHTOP_PARALLEL`.
+    pub variable: &'static str,
+}
+
+/// A setting with its value in force, for printing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) path: &'static str,
+    pub(super) written: Option<String>,
+    pub(super) origin: Origin,
+}
+
+macro_rules! settings {
+    ($(
+        $(#[$doc:meta])*
+        $field:ident: $type:ty = $default:expr, $path:literal, $variable:literal, $limits:expr;
+    )*) => {
+        /// Every setting.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Settings { $($(#[$doc])* pub $field: $type,)* }
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        /// What one source says: nothing but what it names is set.
+        #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        pub struct Layer { $($(#[$doc])* pub $field: Option<Sourced<$type>>,)* }
+
+        /// The names of every setting, in the order in which they are listed.
+        pub const KEYS: &[Key] = &[$(Key { path: $path, variable: $variable },)*];
+
+        impl Layer {
+            /// This layer, and the lower one wherever this one says nothing.
+            #[must_use]
+            pub fn over(self, lower: Self) -> Self {
+                Self { $($field: self.$field.or(lower.$field),)* }
+            }
+
+            /// Sets the setting with this path; another path changes nothing.
+            pub(super) fn set(
+                &mut self,
+                path: &str,
+                raw: Raw<'_>,
+                origin: Origin,
+            ) -> Result<(), Wrong> {
+                match path {
+                    $($path => {
+                        let value = Value::read(raw, &$limits)?;
+                        self.$field = Some(Sourced { value, origin });
+                    })*
+                    _ => {}
+                }
+                Ok(())
+            }
+
+            /// The settings with defaults wherever this layer says nothing.
+            pub(super) fn settings(&self) -> Settings {
+                let mut settings = Settings::default();
+                $(if let Some(sourced) = &self.$field {
+                    settings.$field.clone_from(&sourced.value);
+                })*
+                settings
+            }
+
+            /// Where the value of the setting with this path came from, if this layer names it.
+            pub(super) fn origin(&self, path: &str) -> Option<&Origin> {
+                match path {
+                    $($path => self.$field.as_ref().map(|sourced| &sourced.origin),)*
+                    _ => None,
+                }
+            }
+        }
+
+        /// Every setting as a file would write it.
+        pub(super) fn entries(settings: &Settings, named: &Layer) -> Vec<Entry> {
+            vec![$(Entry {
+                path: $path,
+                written: settings.$field.written(),
+                origin: named.origin($path).cloned().unwrap_or(Origin::Default),
+            },)*]
+        }
+    };
+}
+
+settings! {
+    /// The address of the server, as given.
+    server: Address = Address::new("http://127.0.0.1:11434"),
+        "server.url", "BATCHTOP_SERVER", ();
+    /// How long a connection may take to be made.
+    connect_timeout: Duration = Duration::from_secs(5),
+        "server.connect_timeout", "BATCHTOP_CONNECT_TIMEOUT", limits::PATIENCE;
+    /// How long the server may take to load a model.
+    load_timeout: Duration = Duration::from_mins(30),
+        "server.load_timeout", "BATCHTOP_LOAD_TIMEOUT", limits::PATIENCE;
+    /// How long the server may send nothing after a request: it queues it and reads its prompt.
+    first_byte_timeout: Duration = Duration::from_mins(10),
+        "server.first_byte_timeout", "BATCHTOP_FIRST_BYTE_TIMEOUT", limits::PATIENCE;
+    /// How long the server may send nothing in the middle of an answer.
+    idle_timeout: Duration = Duration::from_mins(2),
+        "server.idle_timeout", "BATCHTOP_IDLE_TIMEOUT", limits::PATIENCE;
+    /// Replaces `body.model` of every line.
+    model: Option<String> = None,
+        "job.model", "BATCHTOP_MODEL", ();
+    /// Requests outstanding at most.
+    parallel: u32 = 1,
+        "job.parallel", "BATCHTOP_PARALLEL", limits::PARALLEL;
+    /// Context window for each slot in tokens; `None` leaves it to the server.
+    num_ctx: Option<u32> = None,
+        "job.num_ctx", "BATCHTOP_NUM_CTX", limits::NUM_CTX;
+    /// Cap of an answer in tokens where the line gives none.
+    max_tokens: u32 = 4_096,
+        "job.max_tokens", "BATCHTOP_MAX_TOKENS", limits::MAX_TOKENS;
+    /// How long one whole answer may take.
+    timeout: Duration = Duration::from_mins(30),
+        "job.timeout", "BATCHTOP_TIMEOUT", limits::PATIENCE;
+    /// Tries after the first failure that counts.
+    retries: u32 = 3,
+        "job.retries", "BATCHTOP_RETRIES", limits::RETRIES;
+    /// Invalid lines become failures instead of stopping everything.
+    skip_invalid: bool = false,
+        "job.skip_invalid", "BATCHTOP_SKIP_INVALID", ();
+    /// How long Ctrl-C waits for what is in flight.
+    drain: Duration = Duration::from_secs(10),
+        "run.drain", "BATCHTOP_DRAIN", limits::DRAIN;
+    /// Time between two lines of progress where there is no terminal.
+    progress_every: Duration = Duration::from_secs(10),
+        "run.progress_every", "BATCHTOP_PROGRESS_EVERY", limits::PROGRESS;
+    /// Whether output is coloured.
+    color: Color = Color::Auto,
+        "output.color", "BATCHTOP_COLOR", ();
+    /// The colours of the screen: a theme that is built in, or a file in `themes`.
+    theme: String = "dark".to_owned(),
+        "screen.theme", "BATCHTOP_THEME", ();
+    /// Whether the screen draws with ASCII characters only.
+    ascii: bool = false,
+        "screen.ascii", "BATCHTOP_ASCII", ();
+    /// Whether the screen listens to the mouse.
+    mouse: bool = true,
+        "screen.mouse", "BATCHTOP_MOUSE", ();
+    /// What goes to the log file.
+    log_level: LogLevel = LogLevel::Info,
+        "log.level", "BATCHTOP_LOG_LEVEL", ();
+}
+
+impl Settings {
+    /// How the requests of a new job are run. A limit of requests is no setting: it belongs to
+    /// one run.
+    pub fn job(&self) -> JobSettings {
+        JobSettings {
+            model: self.model.clone(),
+            num_ctx: self.num_ctx,
+            max_tokens: self.max_tokens,
+            limit: None,
+            skip_invalid: self.skip_invalid,
+            parallel: self.parallel,
+            retries: self.retries,
+            timeout: self.timeout,
+        }
+    }
+}
