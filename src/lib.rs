@@ -19,3 +19,4 @@ pub mod intake;
 pub mod model;
 pub mod sample;
 pub mod stats;
+pub mod store;

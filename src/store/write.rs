@@ -1,0 +1,173 @@
+//! The closed list of what can be written, and what comes of it.
+
+use rusqlite::Transaction;
+
+use super::admit::{self, Chunk, NewJob};
+use super::claim::{self, Claimed, Unit};
+use super::schema::TextCache;
+use super::{Record, Store, StoreError, jobs, row, save};
+use crate::base::Stamp;
+use crate::model::{
+    Event, Job, JobId, JobSettings, JobState, Move, RequestId, Source, WhichFailures,
+};
+
+/// One thing to write.
+#[derive(Debug)]
+pub enum Write {
+    /// Make a job that is about to be read.
+    OpenJob(NewJob),
+    /// Add requests to it.
+    Admit(JobId, Chunk),
+    /// It is read to its end: queue it.
+    CloseJob(JobId, Source),
+    /// Take requests of a unit: at most so many, of about so many bytes.
+    Claim(Unit, usize, usize),
+    /// What became of a claimed request.
+    Save(Record),
+    /// Move a job to another state.
+    SetState(JobId, JobState, Stamp),
+    /// Change a job's settings.
+    SetSettings(JobId, JobSettings),
+    /// Change a job's priority.
+    SetPriority(JobId, i32),
+    /// Change a job's place in the queue.
+    Reorder(JobId, Move),
+    /// Put failed requests back.
+    Retry(JobId, WhichFailures),
+    /// Forget a job.
+    Remove(JobId),
+    /// Note what happened.
+    Log(Event),
+}
+
+/// What came of one [`Write`], once it is on disk.
+#[derive(Debug)]
+pub enum Written {
+    /// The job as it is now.
+    Job(Box<Job>),
+    /// Requests that were claimed, and whether the unit has no more.
+    Claimed {
+        /// Of which unit.
+        unit: Unit,
+        /// The requests in the order to send them.
+        requests: Vec<Claimed>,
+        /// No more are queued.
+        exhausted: bool,
+    },
+    /// A record: `moved` is false when it changed nothing because the request had moved on.
+    Saved {
+        /// Which request.
+        request: RequestId,
+        /// Whether the request was still claimed.
+        moved: bool,
+    },
+    /// So many requests went back.
+    Retried {
+        /// How many.
+        count: u64,
+        /// The job as it is now.
+        job: Box<Job>,
+    },
+    /// All jobs in their new order.
+    Reordered {
+        /// Whether anything moved.
+        changed: bool,
+        /// The jobs.
+        jobs: Vec<Job>,
+    },
+    /// There is no such job.
+    NoJob(JobId),
+    /// Done; there is nothing to tell.
+    Nothing,
+}
+
+impl Store {
+    /// Puts in order what an owner that died left behind. Returns how many requests went back to
+    /// the queue.
+    pub fn recover(&mut self) -> Result<u64, StoreError> {
+        self.group(|transaction, _| jobs::recover(transaction))
+    }
+
+    /// All jobs in the order in which they run.
+    pub fn jobs(&self) -> Result<Vec<Job>, StoreError> {
+        row::jobs(&self.connection).map_err(|error| StoreError::from_sqlite(&error, &self.path))
+    }
+
+    /// Writes all of `writes` in one commit, or none of them.
+    pub fn apply(&mut self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
+        self.group(|transaction, texts| {
+            writes
+                .iter()
+                .map(|write| apply(transaction, texts, write))
+                .collect()
+        })
+    }
+}
+
+fn apply(
+    transaction: &Transaction<'_>,
+    texts: &mut TextCache,
+    write: &Write,
+) -> rusqlite::Result<Written> {
+    match write {
+        Write::OpenJob(job) => {
+            let id = admit::open_job(transaction, job)?;
+            row::job_by_id(transaction, id).map(|job| found(id, job))
+        }
+        Write::Admit(job, chunk) => nothing(admit::write(transaction, *job, chunk)),
+        Write::CloseJob(job, source) => {
+            jobs::close(transaction, *job, source).map(|now| found(*job, now))
+        }
+        Write::Claim(unit, limit, bytes) => {
+            let (requests, exhausted) = claim::claim(transaction, texts, *unit, (*limit, *bytes))?;
+            Ok(Written::Claimed {
+                unit: *unit,
+                requests,
+                exhausted,
+            })
+        }
+        Write::Save(record) => save::save(transaction, record).map(|moved| Written::Saved {
+            request: record.request(),
+            moved,
+        }),
+        Write::SetState(job, state, at) => {
+            jobs::set_state(transaction, *job, state, *at).map(|now| found(*job, now))
+        }
+        Write::SetSettings(job, settings) => {
+            jobs::set_settings(transaction, *job, settings).map(|now| found(*job, now))
+        }
+        Write::SetPriority(job, priority) => {
+            jobs::set_priority(transaction, *job, *priority).map(|now| found(*job, now))
+        }
+        Write::Reorder(job, to) => {
+            let changed = jobs::reorder(transaction, *job, *to)?;
+            Ok(Written::Reordered {
+                changed,
+                jobs: row::jobs(transaction)?,
+            })
+        }
+        Write::Retry(job, which) => {
+            let (count, now) = jobs::retry(transaction, *job, which)?;
+            Ok(now.map_or(Written::NoJob(*job), |now| Written::Retried {
+                count,
+                job: Box::new(now),
+            }))
+        }
+        Write::Remove(job) => jobs::remove(transaction, *job).map(|gone| {
+            if gone {
+                Written::Nothing
+            } else {
+                Written::NoJob(*job)
+            }
+        }),
+        Write::Log(event) => nothing(jobs::log(transaction, event)),
+    }
+}
+
+fn found(id: JobId, job: Option<Job>) -> Written {
+    job.map_or(Written::NoJob(id), |job| Written::Job(Box::new(job)))
+}
+
+fn nothing(done: rusqlite::Result<()>) -> rusqlite::Result<Written> {
+    done.map(|()| Written::Nothing)
+}
