@@ -15,6 +15,7 @@
 
 pub mod base;
 pub mod config;
+pub mod inference;
 pub mod intake;
 pub mod model;
 pub mod sample;

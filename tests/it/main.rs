@@ -3,4 +3,6 @@
 //! `cfg(test)` tells clippy that what stands here may unwrap.
 
 #[cfg(test)]
+mod inference;
+#[cfg(test)]
 mod intake;
