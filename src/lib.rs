@@ -19,5 +19,6 @@ pub mod inference;
 pub mod intake;
 pub mod model;
 pub mod sample;
+pub mod simulator;
 pub mod stats;
 pub mod store;

@@ -6,3 +6,5 @@
 mod inference;
 #[cfg(test)]
 mod intake;
+#[cfg(test)]
+mod simulator;
