@@ -15,6 +15,8 @@
 
 pub mod base;
 pub mod config;
+pub mod context;
+pub mod gpu;
 pub mod inference;
 pub mod intake;
 pub mod model;

@@ -7,4 +7,6 @@ mod inference;
 #[cfg(test)]
 mod intake;
 #[cfg(test)]
+mod savings;
+#[cfg(test)]
 mod simulator;

@@ -1,0 +1,27 @@
+//! Context and memory, as pure decisions: whether a model fits the card, whether a prompt fits the
+//! window and what to leave out if not, what was learnt about both, and when to hold back.
+//!
+//! Nothing here reads a card, asks a server or knows the time: figures and `now` are arguments.
+
+mod cache;
+mod calibration;
+mod fit;
+mod guard;
+mod learned;
+mod plan;
+mod savings;
+mod score;
+mod shape;
+mod sight;
+mod turn;
+
+pub use cache::{CacheType, Load, UnknownCacheType};
+pub use calibration::Calibration;
+pub use fit::{Budget, Fit, TooLong, Trigger, fit};
+pub use guard::{Cause, Guard, GuardStep, Level};
+pub use learned::{Ground, LearnedLimit};
+pub use plan::{MARGIN, Needs, Plan, Question, Room, Verdict, largest_slots, largest_window};
+pub use savings::{ReuseCause, ReuseMeter, ReuseSigns, Reused};
+pub use score::is_marked;
+pub use shape::{ModelShape, ShapeError};
+pub use turn::{Role, Turn};
