@@ -9,4 +9,8 @@ mod intake;
 #[cfg(test)]
 mod savings;
 #[cfg(test)]
+mod scenario;
+#[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod world;

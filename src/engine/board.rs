@@ -1,0 +1,183 @@
+//! What happened, folded into what is shown. Adding to it takes constant time, and a snapshot's
+//! size does not depend on the size of the queue.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::core::{End, Overview, Published};
+use super::history::History;
+use crate::base::{Moment, Ring, Stamp};
+use crate::model::{
+    Event, FailedCount, Failure, FailureClass, JobId, JobState, JobView, LoadedModel, RateView,
+    RequestId, ServerView, Snapshot,
+};
+use crate::stats::{Eta, Latency, Rates};
+
+/// Events kept for the log.
+const EVENTS: usize = 200;
+/// Failures kept for a look.
+const FAILURES: usize = 50;
+/// Kinds of failures shown.
+const FAILED: usize = 200;
+/// Rates are over this long.
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// The board of a run.
+#[derive(Debug)]
+pub(super) struct Board {
+    address: String,
+    simulated: bool,
+    version: Option<String>,
+    loaded: Vec<LoadedModel>,
+    answers: Rates,
+    prompts: Rates,
+    latency: Latency,
+    etas: HashMap<JobId, Eta>,
+    events: Ring<Event>,
+    failures: Ring<(JobId, RequestId, Failure)>,
+    failed: HashMap<(JobId, FailureClass), u64>,
+    history: History,
+}
+
+impl Board {
+    pub(super) fn new(address: String, simulated: bool, now: Moment) -> Self {
+        Self {
+            address,
+            simulated,
+            version: None,
+            loaded: Vec::new(),
+            answers: Rates::new(WINDOW, now),
+            prompts: Rates::new(WINDOW, now),
+            latency: Latency::new(),
+            etas: HashMap::new(),
+            events: Ring::new(EVENTS),
+            failures: Ring::new(FAILURES),
+            failed: HashMap::new(),
+            history: History::new(now),
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event, now: Moment) {
+        self.history.event(event.kind, now);
+        self.events.push(event);
+    }
+
+    pub(super) fn version(&mut self, version: String) {
+        self.version = Some(version);
+    }
+
+    pub(super) fn loaded(&mut self, models: Vec<LoadedModel>) {
+        self.loaded = models;
+    }
+
+    /// The end of a request that is on disk.
+    pub(super) fn published(&mut self, published: Published, now: Moment) {
+        let eta = self
+            .etas
+            .entry(published.job)
+            .or_insert_with(|| Eta::new(now));
+        eta.completed(now, 1);
+        match published.end {
+            End::Answered { usage, timings, .. } => {
+                let tokens = usage.answer.unwrap_or_default().0;
+                self.answers.add(now, 1, tokens);
+                self.history.ended(now, tokens);
+                self.prompts.add(now, 1, usage.prompt.unwrap_or_default().0);
+                self.latency.add(timings.wall);
+            }
+            End::Failed(failure) => {
+                self.answers.add(now, 1, 0);
+                self.history.ended(now, 0);
+                *self
+                    .failed
+                    .entry((published.job, failure.class))
+                    .or_default() += 1;
+                self.failures
+                    .push((published.job, published.request, failure));
+            }
+        }
+    }
+
+    /// The picture at `now`.
+    pub(super) fn snapshot(&mut self, core: Overview<'_>, now: Moment, at: Stamp) -> Snapshot {
+        let holding = core.waiting.is_some();
+        let jobs = core.jobs.iter().map(|(job, running_for)| {
+            let runs = matches!(job.state, JobState::Running | JobState::Finishing);
+            let (eta, eta_p90) = self
+                .eta(job.id, runs && !holding, job.counts.left(), now)
+                .unzip();
+            JobView {
+                id: job.id,
+                name: job.name.as_str().into(),
+                state: job.state.clone(),
+                priority: job.priority,
+                counts: job.counts,
+                eta,
+                eta_p90,
+                running_for: *running_for,
+            }
+        });
+        let jobs: Arc<[JobView]> = jobs.collect();
+        self.history.sample(now, !core.lanes.is_empty());
+        Snapshot {
+            now,
+            at,
+            simulated: self.simulated,
+            server: ServerView {
+                address: self.address.clone(),
+                version: self.version.clone(),
+                state: core.server,
+                loaded: self.loaded.clone(),
+            },
+            jobs,
+            jobs_left_out: core.jobs_left_out,
+            active: core.active,
+            lanes: core.lanes,
+            lanes_allowed: core.lanes_allowed,
+            rates: RateView {
+                requests: self.answers.events(now),
+                answer_tokens: self.answers.amounts(now),
+                prompt_tokens: self.prompts.amounts(now),
+            },
+            latency: self.latency.view(),
+            unsaved: core.unsaved,
+            held: core.held,
+            waiting: core.waiting,
+            events: self.events.iter().cloned().collect(),
+            failures: self.failures.iter().cloned().collect(),
+            failed: self.failed(),
+            history: self.history.view(),
+        }
+    }
+
+    fn failed(&self) -> Arc<[FailedCount]> {
+        let mut all: Vec<FailedCount> = self
+            .failed
+            .iter()
+            .map(|(&(job, class), &count)| FailedCount { job, class, count })
+            .collect();
+        all.sort_by_key(|one| (std::cmp::Reverse(one.count), one.job, one.class));
+        all.truncate(FAILED);
+        all.into()
+    }
+
+    /// Time left of a job. Only time in which it really ran counts.
+    fn eta(
+        &mut self,
+        job: JobId,
+        runs: bool,
+        left: u64,
+        now: Moment,
+    ) -> Option<(Duration, Duration)> {
+        let eta = self.etas.get_mut(&job)?;
+        if runs {
+            eta.resume(now);
+        } else {
+            eta.pause(now);
+        }
+        (runs && left > 0)
+            .then(|| eta.interval(now, left))
+            .flatten()
+    }
+}

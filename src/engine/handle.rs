@@ -1,0 +1,101 @@
+//! What every face gets: commands whose reply comes after the effect is stored, snapshots of which
+//! the latest wins, and admission of batch files.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::admit::{self, Admit, AdmitError, Admitted};
+use super::core::Scope;
+use crate::model::{Command, CommandError, Done, Job, Snapshot};
+use crate::store::Writer;
+
+/// Speaks to a running engine. Clones speak to the same one.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    asks: mpsc::Sender<Ask>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    stopping: Arc<AtomicBool>,
+}
+
+/// What the driver is asked.
+#[derive(Debug)]
+pub(super) enum Ask {
+    Command(Command, oneshot::Sender<Result<Done, CommandError>>),
+    Admitted(Box<Job>, oneshot::Sender<()>),
+    Work(Scope),
+    Writer(oneshot::Sender<Writer>),
+    Stop(Duration),
+}
+
+impl Handle {
+    pub(super) fn new(asks: mpsc::Sender<Ask>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
+        Self {
+            asks,
+            snapshots,
+            stopping: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    /// Does what `command` asks. Returns when the effect is on disk.
+    pub async fn command(&self, command: Command) -> Result<Done, CommandError> {
+        let (sender, receiver) = oneshot::channel();
+        self.asks
+            .send(Ask::Command(command, sender))
+            .await
+            .map_err(|_| ended())?;
+        receiver.await.map_err(|_| ended())?
+    }
+
+    /// Works these jobs off from now on.
+    pub async fn work(&self, scope: Scope) {
+        // An engine that has ended tells so to whoever waits for it.
+        let _ = self.asks.send(Ask::Work(scope)).await;
+    }
+
+    /// The latest picture of the run, at most ten a second.
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Reads a batch file into the queue. It is all there or not at all: a problem in it, a full
+    /// disk, or [`Handle::stop`] leaves nothing behind.
+    pub async fn admit(&self, admit: Admit) -> Result<Admitted, AdmitError> {
+        let (sender, receiver) = oneshot::channel();
+        self.asks
+            .send(Ask::Writer(sender))
+            .await
+            .map_err(|_| AdmitError::Ended)?;
+        let writer = receiver.await.map_err(|_| AdmitError::Ended)?;
+        let stopping = Arc::clone(&self.stopping);
+        let stop = move || stopping.load(Ordering::Relaxed);
+        let admitted = tokio::task::spawn_blocking(move || admit::admit(&writer, &admit, &stop))
+            .await
+            .map_err(|_| AdmitError::Ended)??;
+        let (sender, receiver) = oneshot::channel();
+        let job = Box::new(admitted.job.clone());
+        self.asks
+            .send(Ask::Admitted(job, sender))
+            .await
+            .map_err(|_| AdmitError::Ended)?;
+        receiver.await.map_err(|_| AdmitError::Ended)?;
+        Ok(admitted)
+    }
+
+    /// Starts nothing new, lets what is in flight finish for so long, stores everything and ends.
+    /// A second call can only make it shorter.
+    pub async fn stop(&self, drain: Duration) {
+        self.stopping.store(true, Ordering::Relaxed);
+        // An engine that has ended cannot be stopped any more, which is what was wanted.
+        let _ = self.asks.send(Ask::Stop(drain)).await;
+    }
+}
+
+fn ended() -> CommandError {
+    CommandError {
+        message: "the engine has ended".to_owned(),
+        hint: None,
+    }
+}

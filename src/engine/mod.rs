@@ -1,0 +1,21 @@
+//! The engine owns a run: what to send, when to try again, what to store and to publish.
+//!
+//! [`core`] decides and is pure; the driver performs what it decides; the board turns what
+//! happened into snapshots. Every face holds a [`Handle`] and nothing else.
+
+pub mod core;
+
+mod admit;
+mod board;
+mod driver;
+mod handle;
+mod history;
+mod retry;
+mod tasks;
+
+pub use core::Scope;
+
+pub use admit::{Admit, AdmitError, Admitted};
+pub use driver::{Engine, EngineError, Options, Parts, start};
+pub use handle::Handle;
+pub use tasks::check_installed;

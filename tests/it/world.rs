@@ -1,0 +1,543 @@
+//! A world for the engine's core: a queue in memory, a scripted server and a clock that only moves
+//! when something happens. It also watches the rules that must hold at every moment.
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use batchtop::base::{Moment, Stamp};
+use batchtop::engine::core::{Core, Effect, End, Input, Now, Scope, SendId, Sending, Ticket};
+use batchtop::model::*;
+use batchtop::store::{Claimed, Record, Unit, Write, Written};
+
+/// What the server does with a request: given its number (from 0) and how often it was sent.
+pub(crate) type Policy = Box<dyn Fn(u64, u32) -> Result<(), FailureClass>>;
+
+pub(crate) struct World {
+    pub(crate) core: Core,
+    pub(crate) now: Moment,
+    pub(crate) policy: Policy,
+    pub(crate) latency: Duration,
+    /// How much longer some answers take than others, as a part of the latency.
+    pub(crate) spread: f64,
+    pub(crate) commit: Duration,
+    pub(crate) load_time: Duration,
+    /// Times at which the server does not answer.
+    pub(crate) outages: Vec<(Moment, Moment)>,
+    /// Models that the server does not have.
+    pub(crate) missing: BTreeSet<String>,
+    pub(crate) jobs: BTreeMap<JobId, JobRow>,
+    pub(crate) loads: Vec<String>,
+    pub(crate) sent: BTreeMap<RequestId, u32>,
+    pub(crate) order: Vec<RequestId>,
+    pub(crate) ends: BTreeMap<RequestId, Vec<End>>,
+    pub(crate) replies: BTreeMap<Ticket, Result<Done, CommandError>>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) stopped: bool,
+    pub(crate) peak_in_flight: usize,
+    in_flight: BTreeMap<RequestId, (SendId, JobId, u32)>,
+    probing: bool,
+    agenda: BinaryHeap<Appointment>,
+    appointments: u64,
+    trouble: bool,
+}
+
+pub(crate) struct JobRow {
+    pub(crate) job: Job,
+    pub(crate) requests: BTreeMap<RequestId, RequestRow>,
+}
+
+#[derive(Debug)]
+pub(crate) struct RequestRow {
+    pub(crate) state: RequestState,
+    pub(crate) model: i64,
+    pub(crate) attempts: Attempts,
+}
+
+struct Appointment {
+    at: Moment,
+    turn: u64,
+    input: Input,
+}
+
+impl PartialEq for Appointment {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+impl Eq for Appointment {}
+impl PartialOrd for Appointment {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Appointment {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (other.at, other.turn).cmp(&(self.at, self.turn))
+    }
+}
+
+pub(crate) fn seconds(s: f64) -> Moment {
+    Moment(Duration::from_secs_f64(s))
+}
+
+/// A queued job with `requests` requests, numbered from `id * 1_000_000`.
+pub(crate) fn job(id: i64, requests: u64, settings: JobSettings) -> JobRow {
+    let models = vec![settings.model.clone().unwrap_or_else(|| "m".into())];
+    let job = Job {
+        id: JobId(id),
+        name: format!("job{id}.jsonl"),
+        state: JobState::Queued,
+        priority: 0,
+        position: id,
+        settings,
+        source: Source {
+            path: String::new(),
+            bytes: 0,
+            hash: String::new(),
+        },
+        endpoint: Some(Endpoint::Chat),
+        models,
+        counts: Counts {
+            total: requests,
+            ..Counts::default()
+        },
+        created: Stamp(0),
+        started: None,
+        finished: None,
+    };
+    let row = || RequestRow {
+        state: RequestState::Queued,
+        model: 0,
+        attempts: Attempts::default(),
+    };
+    let requests = (0..requests as i64)
+        .map(|n| (RequestId(id * 1_000_000 + n), row()))
+        .collect();
+    JobRow { job, requests }
+}
+
+impl World {
+    pub(crate) fn new(jobs: Vec<JobRow>) -> Self {
+        let listed = jobs.iter().map(|row| row.job.clone()).collect();
+        let core = Core::new(listed);
+        let mut world = Self {
+            core,
+            now: Moment::ZERO,
+            policy: Box::new(|_, _| Ok(())),
+            latency: Duration::from_millis(50),
+            spread: 0.0,
+            commit: Duration::from_millis(8),
+            load_time: Duration::from_secs(3),
+            outages: Vec::new(),
+            missing: BTreeSet::new(),
+            jobs: jobs.into_iter().map(|row| (row.job.id, row)).collect(),
+            loads: Vec::new(),
+            sent: BTreeMap::new(),
+            order: Vec::new(),
+            ends: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            events: Vec::new(),
+            stopped: false,
+            peak_in_flight: 0,
+            in_flight: BTreeMap::new(),
+            probing: false,
+            agenda: BinaryHeap::new(),
+            appointments: 0,
+            trouble: false,
+        };
+        world.step(Input::Work(Scope::Everything));
+        world
+    }
+
+    pub(crate) fn at(&mut self, at: Moment, input: Input) {
+        self.appointments += 1;
+        self.agenda.push(Appointment {
+            at,
+            turn: self.appointments,
+            input,
+        });
+    }
+
+    pub(crate) fn command(&mut self, at: f64, ticket: u64, command: Command) {
+        self.at(seconds(at), Input::Command(Ticket(ticket), command));
+    }
+
+    /// Lets time pass until nothing happens any more.
+    pub(crate) fn run(&mut self) {
+        self.run_until(Moment(Duration::MAX));
+    }
+
+    pub(crate) fn run_until(&mut self, end: Moment) {
+        for turn in 0.. {
+            assert!(
+                turn < 3_000_000,
+                "the world does not come to rest at {:?}",
+                self.now
+            );
+            let wake = self.core.wake_at();
+            let next = self.agenda.peek().map(|appointment| appointment.at);
+            let Some(at) = [wake, next].into_iter().flatten().min() else {
+                break;
+            };
+            if at > end || self.stopped {
+                break;
+            }
+            self.now = self.now.max(at);
+            let input = match self.agenda.peek() {
+                Some(appointment) if Some(appointment.at) <= wake || wake.is_none() => {
+                    self.agenda.pop().expect("just peeked").input
+                }
+                _ => Input::Tick,
+            };
+            self.step(input);
+        }
+    }
+
+    pub(crate) fn step(&mut self, input: Input) {
+        if let Input::Ended(request, send, _) = &input {
+            if self
+                .in_flight
+                .get(request)
+                .is_none_or(|(now, ..)| now != send)
+            {
+                return;
+            }
+            self.in_flight.remove(request);
+        }
+        let now = Now {
+            moment: self.now,
+            stamp: Stamp(self.now.0.as_millis() as i64),
+        };
+        let effects = self.core.step(input, now);
+        self.perform(effects);
+        self.check();
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            assert!(!self.stopped, "{effect:?} after the end");
+            match effect {
+                Effect::Write(write, ticket) => {
+                    let written = self.write(write);
+                    self.at(self.now + self.commit, Input::Written(ticket, Ok(written)));
+                }
+                Effect::Send(sending) => self.send(*sending),
+                Effect::Abort(request) => {
+                    self.in_flight
+                        .remove(&request)
+                        .expect("only what flies is aborted");
+                }
+                Effect::Warm(load, _) => self.warm(load),
+                Effect::AbortWarm => {}
+                Effect::Probe => self.probe(),
+                Effect::Reply(ticket, reply) => {
+                    assert!(
+                        self.replies.insert(ticket, reply).is_none(),
+                        "one reply a command"
+                    );
+                }
+                Effect::Tell(event) => self.events.push(event),
+                Effect::Publish(published) => {
+                    self.ends
+                        .entry(published.request)
+                        .or_default()
+                        .push(published.end);
+                }
+                Effect::Stopped => self.stopped = true,
+            }
+        }
+    }
+
+    fn is_down(&self, at: Moment) -> bool {
+        self.outages
+            .iter()
+            .any(|(from, until)| (*from..*until).contains(&at))
+    }
+
+    fn send(&mut self, sending: Sending) {
+        let Sending {
+            id, request, load, ..
+        } = sending;
+        let job = &self.jobs[&request.unit.job];
+        let row = &job.requests[&request.id];
+        assert_eq!(
+            row.state,
+            RequestState::Claimed,
+            "only what is claimed on disk is sent"
+        );
+        assert_eq!(
+            row.attempts.sent, request.attempts.sent,
+            "an attempt is stored before it is made"
+        );
+        assert!(
+            job.job.state.is_runnable(),
+            "nothing starts in a job that is {}",
+            job.job.state
+        );
+        assert!(!self.trouble, "nothing starts while the disk is full");
+        assert_eq!(
+            self.loads.last(),
+            Some(&load.model),
+            "the model is loaded first"
+        );
+        *self.sent.entry(request.id).or_default() += 1;
+        self.order.push(request.id);
+        let lanes = job.job.settings.parallel;
+        let before = self
+            .in_flight
+            .insert(request.id, (id, request.unit.job, lanes));
+        assert!(before.is_none(), "a request flies once at a time");
+        let number = (request.id.0 % 1_000_000) as u64;
+        let slowness = 1.0 + self.spread * (number % 7) as f64 / 7.0;
+        let end = self.now + self.latency.mul_f64(slowness);
+        let result = if self.is_down(self.now) {
+            Err(FailureClass::ServerDown)
+        } else if self
+            .outages
+            .iter()
+            .any(|(from, _)| *from > self.now && *from < end)
+        {
+            Err(FailureClass::StreamCut)
+        } else {
+            (self.policy)(number, self.sent[&request.id])
+        };
+        let result = result
+            .map(|()| Box::new(answer()))
+            .map_err(|class| Failure::new(class, "x"));
+        self.at(end, Input::Ended(request.id, id, result));
+    }
+
+    fn warm(&mut self, load: LoadOptions) {
+        assert!(
+            self.in_flight.is_empty(),
+            "a model is changed only when nothing is in flight"
+        );
+        let result = if self.is_down(self.now) {
+            Err(Failure::new(FailureClass::ServerDown, "refused"))
+        } else if self.missing.contains(&load.model) {
+            Err(Failure::new(FailureClass::ModelMissing, "no such model"))
+        } else {
+            self.loads.push(load.model.clone());
+            Ok(self.load_time)
+        };
+        self.at(self.now + self.load_time, Input::Warmed(load, result));
+    }
+
+    fn probe(&mut self) {
+        let result = if self.is_down(self.now) {
+            Err(Failure::new(FailureClass::ServerDown, "refused"))
+        } else {
+            Ok(())
+        };
+        assert!(
+            !self.probing || self.now == Moment::ZERO,
+            "one probe at a time"
+        );
+        self.at(self.now + Duration::from_millis(2), Input::Probed(result));
+    }
+
+    pub(crate) fn trouble(&mut self, from: f64, until: f64) {
+        self.at(seconds(from), Input::StoreTrouble("no room".into()));
+        self.at(seconds(until), Input::StoreWell);
+    }
+
+    fn check(&mut self) {
+        self.peak_in_flight = self.peak_in_flight.max(self.in_flight.len());
+        if let Some((_, _, lanes)) = self.in_flight.values().min_by_key(|(_, _, lanes)| *lanes) {
+            let most = self
+                .in_flight
+                .values()
+                .map(|(_, _, lanes)| *lanes)
+                .max()
+                .unwrap_or(*lanes);
+            assert!(
+                self.in_flight.len() <= most as usize,
+                "more in flight than lanes"
+            );
+        }
+    }
+
+    fn write(&mut self, write: Write) -> Written {
+        match write {
+            Write::Claim(unit, limit, _) => self.claim(unit, limit),
+            Write::Save(record) => self.save(&record),
+            Write::SetState(job, state, _) => self.change(job, |job| job.state = state),
+            Write::SetSettings(job, settings) => self.change(job, |job| job.settings = settings),
+            Write::SetPriority(job, priority) => self.change(job, |job| job.priority = priority),
+            Write::Retry(job, _) => self.retry(job),
+            Write::Reorder(job, to) => self.reorder(job, to),
+            Write::Remove(job) => {
+                self.jobs.remove(&job);
+                Written::Nothing
+            }
+            other => panic!("the core does not write {other:?}"),
+        }
+    }
+
+    fn change(&mut self, id: JobId, change: impl FnOnce(&mut Job)) -> Written {
+        let row = self.jobs.get_mut(&id).expect("a known job");
+        change(&mut row.job);
+        Written::Job(Box::new(row.job.clone()))
+    }
+
+    fn claim(&mut self, unit: Unit, limit: usize) -> Written {
+        let rows = &mut self.jobs.get_mut(&unit.job).expect("its job").requests;
+        let queued = rows
+            .iter_mut()
+            .filter(|(_, row)| row.state == RequestState::Queued && row.model == unit.model);
+        let requests: Vec<Claimed> = queued
+            .take(limit)
+            .map(|(id, row)| {
+                row.state = RequestState::Claimed;
+                row.attempts.sent += 1;
+                Claimed {
+                    id: *id,
+                    unit,
+                    custom_id: Arc::from(id.0.to_string()),
+                    endpoint: Endpoint::Chat,
+                    body: Arc::from("{}"),
+                    attempts: row.attempts,
+                }
+            })
+            .collect();
+        let exhausted = requests.len() < limit;
+        Written::Claimed {
+            unit,
+            requests,
+            exhausted,
+        }
+    }
+
+    fn save(&mut self, record: &Record) -> Written {
+        let request = record.request();
+        let (state, attempts) = match record {
+            Record::Answered { .. } => (RequestState::Done, None),
+            Record::Failed { attempts, .. } => (RequestState::Failed, Some(*attempts)),
+            Record::Again { attempts, .. } => (RequestState::Claimed, Some(*attempts)),
+            Record::Released { attempts, .. } => (RequestState::Queued, Some(*attempts)),
+        };
+        let job = self
+            .jobs
+            .get_mut(&JobId(request.0 / 1_000_000))
+            .expect("its job");
+        let row = job.requests.get_mut(&request).expect("its row");
+        assert_eq!(
+            row.state,
+            RequestState::Claimed,
+            "only what is claimed ends: {record:?}"
+        );
+        row.state = state;
+        row.attempts = attempts.unwrap_or(row.attempts);
+        match state {
+            RequestState::Done => job.job.counts.done += 1,
+            RequestState::Failed => job.job.counts.failed += 1,
+            _ => {}
+        }
+        Written::Saved {
+            request,
+            moved: true,
+        }
+    }
+
+    fn retry(&mut self, id: JobId) -> Written {
+        let row = self.jobs.get_mut(&id).expect("its job");
+        let mut count = 0;
+        for request in row
+            .requests
+            .values_mut()
+            .filter(|r| r.state == RequestState::Failed)
+        {
+            request.state = RequestState::Queued;
+            request.attempts = Attempts {
+                sent: request.attempts.sent,
+                ..Attempts::default()
+            };
+            count += 1;
+        }
+        row.job.counts.failed -= count;
+        if row.job.state == JobState::Done && count > 0 {
+            row.job.state = JobState::Queued;
+        }
+        Written::Retried {
+            count,
+            job: Box::new(row.job.clone()),
+        }
+    }
+
+    fn reorder(&mut self, id: JobId, to: Move) -> Written {
+        let mut places: Vec<(i64, JobId)> = self
+            .jobs
+            .values()
+            .map(|row| (row.job.position, row.job.id))
+            .collect();
+        places.sort_unstable();
+        let at = places
+            .iter()
+            .position(|(_, job)| *job == id)
+            .expect("its place");
+        let other = match to {
+            Move::Up => at.checked_sub(1),
+            Move::Down => Some(at + 1).filter(|at| *at < places.len()),
+        };
+        if let Some(other) = other {
+            self.jobs
+                .get_mut(&places[at].1)
+                .expect("its job")
+                .job
+                .position = places[other].0;
+            self.jobs
+                .get_mut(&places[other].1)
+                .expect("its job")
+                .job
+                .position = places[at].0;
+        }
+        let jobs = self.jobs.values().map(|row| row.job.clone()).collect();
+        Written::Reordered {
+            changed: other.is_some(),
+            jobs,
+        }
+    }
+
+    /// How many requests of a job stand at each state.
+    pub(crate) fn states(&self, id: i64) -> BTreeMap<RequestState, usize> {
+        let mut states = BTreeMap::new();
+        for row in self.jobs[&JobId(id)].requests.values() {
+            *states.entry(row.state).or_default() += 1;
+        }
+        states
+    }
+
+    /// Every request of every job has exactly one end, on disk and told.
+    pub(crate) fn assert_all_ended(&self) {
+        for row in self.jobs.values() {
+            for (id, request) in &row.requests {
+                assert!(
+                    matches!(request.state, RequestState::Done | RequestState::Failed),
+                    "{id:?} is {request:?}"
+                );
+            }
+            assert_eq!(row.job.state, JobState::Done);
+            let core = self.core.job(row.job.id).expect("known to the core");
+            assert_eq!(core.counts.done, row.job.counts.done);
+            assert_eq!(core.counts.failed, row.job.counts.failed);
+        }
+    }
+}
+
+fn answer() -> Answer {
+    Answer {
+        model: "m".into(),
+        body: AnswerBody::Completion { text: "t".into() },
+        finish: Finish::Stop,
+        usage: Usage {
+            prompt: Some(Tokens(100)),
+            cached: None,
+            answer: Some(Tokens(10)),
+        },
+        timings: Timings {
+            load: Some(Duration::from_millis(2)),
+            ..Timings::default()
+        },
+    }
+}
