@@ -21,6 +21,7 @@ pub mod gpu;
 pub mod inference;
 pub mod intake;
 pub mod model;
+pub mod report;
 pub mod sample;
 pub mod simulator;
 pub mod stats;
