@@ -16,6 +16,7 @@
 pub mod base;
 pub mod config;
 pub mod context;
+pub mod control;
 pub mod engine;
 pub mod gpu;
 pub mod inference;
