@@ -27,3 +27,4 @@ pub mod sample;
 pub mod simulator;
 pub mod stats;
 pub mod store;
+pub mod tui;

@@ -13,4 +13,6 @@ mod scenario;
 #[cfg(test)]
 mod simulator;
 #[cfg(test)]
+mod tty;
+#[cfg(test)]
 mod world;

@@ -1,0 +1,150 @@
+//! Questions about a real queue.
+
+use super::*;
+use crate::base::Stamp;
+use crate::model::{Endpoint, Failure, FailureClass, JobSettings, NewRequest, RequestState};
+use crate::store::{Admission, Invalid, NewJob, Store, Write, Written};
+
+const MANY: u64 = 200_000;
+/// Every so many lines one is no valid request.
+const BAD: u64 = 1_000;
+
+fn line(admission: &mut Admission, n: u64) -> Option<crate::store::Chunk> {
+    if n % BAD == BAD - 1 {
+        return admission.invalid(Invalid {
+            line: n + 1,
+            custom_id: Some(format!("bad{n}")),
+            failure: Failure::new(
+                FailureClass::InvalidRequest,
+                format!("line {n} is no request"),
+            ),
+            at: Stamp(0),
+        });
+    }
+    admission.request(NewRequest {
+        line: n + 1,
+        custom_id: format!("c{n}"),
+        endpoint: Endpoint::Chat,
+        model: Some("m".into()),
+        body: "{}".into(),
+        shareable: Vec::new(),
+        prefix: 0,
+    })
+}
+
+/// A queue with one job of so many requests.
+fn queue(folder: &Path, many: u64) -> (Store, JobId) {
+    let mut store = Store::open(folder).unwrap();
+    let settings = JobSettings::default();
+    let mut apply = |write| store.apply(&[write]).unwrap().remove(0);
+    let opened = apply(Write::OpenJob(NewJob {
+        name: "a.jsonl".into(),
+        path: "/a.jsonl".into(),
+        settings: settings.clone(),
+        created: Stamp(0),
+    }));
+    let Written::Job(job) = opened else {
+        panic!("no job")
+    };
+    let mut admission = Admission::new(&settings);
+    for n in 0..many {
+        if let Some(chunk) = line(&mut admission, n) {
+            apply(Write::Admit(job.id, chunk));
+        }
+    }
+    apply(Write::Admit(job.id, admission.finish()));
+    (store, job.id)
+}
+
+fn places(page: &Page) -> (i64, i64, usize) {
+    let (first, last) = (page.lines.first().unwrap(), page.lines.last().unwrap());
+    (first.seq, last.seq, page.lines.len())
+}
+
+async fn next(heard: &mut mpsc::Receiver<Msg>) -> (Query, Found) {
+    match heard.recv().await {
+        Some(Msg::Found { query, found }) => (query, found.unwrap()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_job_is_read_in_pieces_from_both_ends_and_through_filters() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, job) = queue(folder.path(), MANY);
+    let (found, mut heard) = mpsc::channel(4);
+    let mut desks = Desks::new(folder.path().into(), found);
+    let failed = Filter {
+        state: Some(RequestState::Failed),
+        ..Filter::default()
+    };
+    let text = Filter {
+        text: Some("c19999".into()),
+        ..Filter::default()
+    };
+    let last = MANY as i64 - 1;
+    for (filter, at, expected) in [
+        (Filter::default(), At::First, ((0, 399, 400), true, false)),
+        (
+            Filter::default(),
+            At::Last,
+            ((last - 399, last, 400), false, true),
+        ),
+        (
+            Filter::default(),
+            At::Around(100_000),
+            ((99_800, 100_199, 400), false, false),
+        ),
+        (failed.clone(), At::First, ((999, last, 200), true, true)),
+        (text, At::Around(0), ((199_990, 199_998, 9), true, true)),
+    ] {
+        desks.ask(Query::Page { job, filter, at });
+        let (_, Found::Page(page)) = next(&mut heard).await else {
+            panic!("no page")
+        };
+        assert_eq!((places(&page), page.is_first, page.is_last), expected);
+    }
+    desks.ask(Query::Count {
+        job,
+        filter: failed,
+    });
+    assert_eq!(next(&mut heard).await.1, Found::Count(200));
+    desks.ask(Query::Failures { job });
+    let (_, Found::Failures(groups)) = next(&mut heard).await else {
+        panic!("no groups")
+    };
+    assert_eq!(groups.len(), 1);
+    assert_eq!(
+        (groups[0].class, groups[0].count),
+        (FailureClass::InvalidRequest, 200)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_question_is_answered_whatever_was_asked_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, job) = queue(folder.path(), 5_000);
+    let (found, mut heard) = mpsc::channel(4);
+    let mut desks = Desks::new(folder.path().into(), found);
+    let query = |seq| Query::Page {
+        job,
+        filter: Filter::default(),
+        at: At::Around(seq),
+    };
+    for seq in 0..100 {
+        desks.ask(query(seq));
+    }
+    while next(&mut heard).await.0 != query(99) {}
+}
+
+#[tokio::test]
+async fn without_a_queue_it_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (found, mut heard) = mpsc::channel(4);
+    let mut desks = Desks::new(folder.path().into(), found);
+    desks.ask(Query::Failures { job: JobId(1) });
+    let Some(Msg::Found { found, .. }) = heard.recv().await else {
+        panic!("no answer")
+    };
+    assert_eq!(found, Err("there is no queue yet".into()));
+}

@@ -1,0 +1,262 @@
+//! What is in a batch file and how it is to be run. Nothing is enqueued before Enter.
+
+mod draw;
+mod setting;
+
+use std::path::PathBuf;
+
+use super::{Heard, Reaction};
+use crate::base::count;
+use crate::engine::Admit;
+use crate::model::JobSettings;
+use crate::tui::action::Action;
+use crate::tui::errand::{Errand, Found, News};
+use crate::tui::key::{Code, Key};
+use crate::tui::msg::Ask;
+use crate::tui::ui::Start;
+use setting::{Setting, digit, rub, step};
+
+/// The enqueue dialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enqueue {
+    path: PathBuf,
+    settings: JobSettings,
+    state: State,
+    /// The server's models; empty until it has told.
+    models: Vec<String>,
+    /// The setting under the cursor, by its place in [`Setting::ALL`].
+    at: usize,
+    /// The first remark that is shown.
+    scrolled: usize,
+    /// Why Enter did nothing.
+    refusal: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// So many lines were read.
+    Reading(u64),
+    /// It cannot be read.
+    Unreadable(String),
+    /// It was read.
+    Found(Box<Found>),
+    /// It is on its way into the queue.
+    Admitting(Box<Found>),
+}
+
+impl Enqueue {
+    /// The dialog for a file, and what it needs first.
+    pub fn open(path: PathBuf, start: &Start) -> (Self, Vec<Ask>) {
+        let asks = vec![
+            Ask::Errand(Errand::Check(path.clone())),
+            Ask::Errand(Errand::Models),
+        ];
+        let dialog = Self {
+            path,
+            settings: start.settings.clone(),
+            state: State::Reading(0),
+            models: Vec::new(),
+            at: 0,
+            scrolled: 0,
+            refusal: None,
+        };
+        (dialog, asks)
+    }
+
+    pub(super) fn react(&mut self, heard: Heard<'_>) -> Reaction {
+        match heard {
+            Heard::Key(key, _) => self.key(key),
+            Heard::Click(Action::Yes) => self.enqueue(),
+            Heard::Click(Action::No) => self.leave(),
+            Heard::Choice(row) => {
+                self.at = row.min(Setting::ALL.len() - 1);
+                Reaction::Stay
+            }
+            Heard::Click(_) | Heard::Paste(_) => Reaction::Stay,
+        }
+    }
+
+    pub(super) fn news(&mut self, news: &News) {
+        match news {
+            News::Checking { path, lines } if *path == self.path => {
+                if let State::Reading(read) = &mut self.state {
+                    *read = *lines;
+                }
+            }
+            News::Checked { path, found } if *path == self.path => {
+                self.state = match found {
+                    Ok(found) => State::Found(found.clone()),
+                    Err(why) => State::Unreadable(why.clone()),
+                };
+            }
+            News::Models(models) => self.models.clone_from(models),
+            News::Enqueued {
+                path,
+                result: Err(why),
+            } if *path == self.path => {
+                self.refusal = Some(why.clone());
+                if let State::Admitting(found) = &self.state {
+                    self.state = State::Found(found.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether this dialog has nothing left to do after the news.
+    pub(super) fn is_done(&self, news: &News) -> bool {
+        matches!(news, News::Enqueued { path, result: Ok(_) } if *path == self.path)
+    }
+
+    fn key(&mut self, key: Key) -> Reaction {
+        self.refusal = None;
+        let last = Setting::ALL.len() - 1;
+        let setting = self.setting();
+        match key.code {
+            Code::Named("esc") => return self.leave(),
+            Code::Char('c') if key.ctrl => return self.leave(),
+            Code::Named("enter") => return self.enqueue(),
+            Code::Named("up") => self.at = self.at.saturating_sub(1),
+            Code::Named("tab") if key.shift => self.at = self.at.saturating_sub(1),
+            Code::Named("down" | "tab") => self.at = (self.at + 1).min(last),
+            Code::Named("left") => step(setting, &mut self.settings, &self.models, -1),
+            Code::Named("right" | "space") => step(setting, &mut self.settings, &self.models, 1),
+            Code::Named("backspace") => rub(setting, &mut self.settings),
+            Code::Named("pgdn") => self.scrolled = (self.scrolled + 1).min(self.remarks()),
+            Code::Named("pgup") => self.scrolled = self.scrolled.saturating_sub(1),
+            Code::Char(c) => {
+                if let Some(typed) = c.to_digit(10) {
+                    digit(setting, &mut self.settings, typed);
+                }
+            }
+            _ => {}
+        }
+        Reaction::Stay
+    }
+
+    fn setting(&self) -> Setting {
+        Setting::ALL
+            .get(self.at)
+            .copied()
+            .unwrap_or(Setting::Parallel)
+    }
+
+    fn remarks(&self) -> usize {
+        match &self.state {
+            State::Found(found) => (found.problems.len() + found.remarks.len()).saturating_sub(1),
+            _ => 0,
+        }
+    }
+
+    fn leave(&self) -> Reaction {
+        Reaction::Close(vec![Ask::Errand(Errand::Leave(self.path.clone()))])
+    }
+
+    fn enqueue(&mut self) -> Reaction {
+        let State::Found(found) = &self.state else {
+            return Reaction::Stay;
+        };
+        self.refusal = refusal(found, &self.settings);
+        if self.refusal.is_some() {
+            return Reaction::Stay;
+        }
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        let admit = Admit {
+            path: self.path.clone(),
+            name: name.to_string_lossy().into_owned(),
+            settings: self.settings.clone(),
+            hash: found.hash.clone(),
+        };
+        self.state = State::Admitting(found.clone());
+        Reaction::Ask(vec![Ask::Errand(Errand::Enqueue(Box::new(admit)))])
+    }
+}
+
+/// Why the file cannot be enqueued with these settings, and what to do.
+fn refusal(found: &Found, settings: &JobSettings) -> Option<String> {
+    if found.requests == 0 {
+        return Some("there is no valid request in it".to_owned());
+    }
+    if found.invalid > 0 && !settings.skip_invalid {
+        let invalid = count(found.invalid);
+        return Some(format!(
+            "{invalid} lines are invalid: mend them, or skip invalid"
+        ));
+    }
+    if found.without_model > 0 && settings.model.is_none() {
+        let missing = count(found.without_model);
+        return Some(format!("{missing} requests name no model: choose one"));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialog(found: Found) -> Enqueue {
+        let start = Start::default();
+        let (mut dialog, asks) = Enqueue::open("/tmp/a.jsonl".into(), &start);
+        assert_eq!(asks.len(), 2);
+        dialog.news(&News::Checked {
+            path: "/tmp/a.jsonl".into(),
+            found: Ok(Box::new(found)),
+        });
+        dialog
+    }
+
+    fn press(dialog: &mut Enqueue, key: &str) -> Reaction {
+        dialog.react(Heard::Key(key.parse().unwrap(), None))
+    }
+
+    #[test]
+    fn enter_enqueues_what_was_found_and_only_then() {
+        let mut dialog = dialog(Found {
+            requests: 3,
+            hash: Some("abc".into()),
+            ..Found::default()
+        });
+        press(&mut dialog, "down");
+        press(&mut dialog, "right");
+        let Reaction::Ask(asks) = press(&mut dialog, "enter") else {
+            panic!("nothing asked");
+        };
+        let [Ask::Errand(Errand::Enqueue(admit))] = asks.as_slice() else {
+            panic!("{asks:?}");
+        };
+        assert_eq!(
+            (admit.name.as_str(), admit.settings.parallel),
+            ("a.jsonl", 2)
+        );
+        assert_eq!(admit.hash.as_deref(), Some("abc"));
+        assert_eq!(press(&mut dialog, "enter"), Reaction::Stay);
+    }
+
+    #[test]
+    fn invalid_lines_and_missing_models_are_refused_until_settled() {
+        let mut dialog = dialog(Found {
+            requests: 3,
+            invalid: 1,
+            without_model: 3,
+            ..Found::default()
+        });
+        assert_eq!(press(&mut dialog, "enter"), Reaction::Stay);
+        assert!(dialog.refusal.as_ref().unwrap().contains("invalid"));
+        dialog.settings.skip_invalid = true;
+        press(&mut dialog, "enter");
+        assert!(dialog.refusal.as_ref().unwrap().contains("no model"));
+        dialog.news(&News::Models(vec!["m".into()]));
+        press(&mut dialog, "right");
+        assert!(matches!(press(&mut dialog, "enter"), Reaction::Ask(_)));
+    }
+
+    #[test]
+    fn leaving_stops_the_reading_and_enqueues_nothing() {
+        let (mut dialog, _) = Enqueue::open("/a".into(), &Start::default());
+        assert_eq!(press(&mut dialog, "enter"), Reaction::Stay);
+        assert_eq!(
+            press(&mut dialog, "esc"),
+            Reaction::Close(vec![Ask::Errand(Errand::Leave("/a".into()))])
+        );
+    }
+}

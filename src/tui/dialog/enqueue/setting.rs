@@ -1,0 +1,214 @@
+//! The settings of a job that the enqueue dialog changes.
+
+use std::time::Duration;
+
+use crate::base::{count, duration};
+use crate::model::JobSettings;
+
+/// A setting, in the order of the dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// The model of every request.
+    Model,
+    /// Requests outstanding at most.
+    Parallel,
+    /// The context window of a slot.
+    Window,
+    /// The longest answer, in tokens.
+    Cap,
+    /// Tries after a failure.
+    Retries,
+    /// The longest wait for an answer.
+    Timeout,
+    /// Whether invalid lines become failures.
+    SkipInvalid,
+}
+
+/// The smallest window that is worth stepping to.
+const SMALLEST_WINDOW: u32 = 2_048;
+/// The most that each may be, as in the settings file.
+const MOST_PARALLEL: u32 = 4_096;
+const MOST_TOKENS: u32 = 10_000_000;
+const MOST_RETRIES: u32 = 1_000;
+const MOST_MINUTES: u64 = 24 * 60;
+
+impl Setting {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Model,
+        Self::Parallel,
+        Self::Window,
+        Self::Cap,
+        Self::Retries,
+        Self::Timeout,
+        Self::SkipInvalid,
+    ];
+
+    /// Its label.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Parallel => "parallel",
+            Self::Window => "window",
+            Self::Cap => "answer cap",
+            Self::Retries => "retries",
+            Self::Timeout => "timeout",
+            Self::SkipInvalid => "skip invalid",
+        }
+    }
+
+    /// Its value in words: a model's name is outside text.
+    pub(super) fn value(self, settings: &JobSettings) -> String {
+        match self {
+            Self::Model => settings
+                .model
+                .clone()
+                .unwrap_or_else(|| "as the file says".to_owned()),
+            Self::Parallel => match settings.parallel {
+                1 => "1 lane".to_owned(),
+                lanes => format!("{} lanes", count(u64::from(lanes))),
+            },
+            Self::Window => settings.num_ctx.map_or_else(
+                || "as the server has it".to_owned(),
+                |window| format!("{} tokens", count(u64::from(window))),
+            ),
+            Self::Cap => format!("{} tokens", count(u64::from(settings.max_tokens))),
+            Self::Retries => settings.retries.to_string(),
+            Self::Timeout => duration(settings.timeout),
+            Self::SkipInvalid => if settings.skip_invalid { "yes" } else { "no" }.to_owned(),
+        }
+    }
+}
+
+/// The next value, or the one before.
+pub(super) fn step(setting: Setting, settings: &mut JobSettings, models: &[String], by: i32) {
+    match setting {
+        Setting::Model => settings.model = next_model(settings.model.as_deref(), models, by),
+        Setting::Parallel => {
+            settings.parallel = settings
+                .parallel
+                .saturating_add_signed(by)
+                .clamp(1, MOST_PARALLEL);
+        }
+        Setting::Window => settings.num_ctx = next_window(settings.num_ctx, by),
+        Setting::Cap => settings.max_tokens = doubled(settings.max_tokens, by),
+        Setting::Retries => {
+            let retries = settings.retries.saturating_add_signed(by);
+            settings.retries = retries.min(MOST_RETRIES);
+        }
+        Setting::Timeout => {
+            let minutes = minutes(settings).saturating_add_signed(i64::from(by));
+            set_minutes(settings, minutes);
+        }
+        Setting::SkipInvalid => settings.skip_invalid = !settings.skip_invalid,
+    }
+}
+
+/// A digit typed at the end of a number.
+pub(super) fn digit(setting: Setting, settings: &mut JobSettings, typed: u32) {
+    let longer = |number: u32, most| number.saturating_mul(10).saturating_add(typed).min(most);
+    match setting {
+        Setting::Parallel => settings.parallel = longer(settings.parallel, MOST_PARALLEL).max(1),
+        Setting::Window => {
+            let window = longer(settings.num_ctx.unwrap_or(0), MOST_TOKENS);
+            settings.num_ctx = (window > 0).then_some(window);
+        }
+        Setting::Cap => settings.max_tokens = longer(settings.max_tokens, MOST_TOKENS).max(1),
+        Setting::Retries => settings.retries = longer(settings.retries, MOST_RETRIES),
+        Setting::Timeout => {
+            let minutes = minutes(settings).saturating_mul(10);
+            set_minutes(settings, minutes.saturating_add(u64::from(typed)));
+        }
+        Setting::Model | Setting::SkipInvalid => {}
+    }
+}
+
+/// The last digit rubbed out; a model and a window are unset.
+pub(super) fn rub(setting: Setting, settings: &mut JobSettings) {
+    match setting {
+        Setting::Model => settings.model = None,
+        Setting::Parallel => settings.parallel = (settings.parallel / 10).max(1),
+        Setting::Window => {
+            let window = settings.num_ctx.unwrap_or(0) / 10;
+            settings.num_ctx = (window > 0).then_some(window);
+        }
+        Setting::Cap => settings.max_tokens = (settings.max_tokens / 10).max(1),
+        Setting::Retries => settings.retries /= 10,
+        Setting::Timeout => {
+            let minutes = minutes(settings) / 10;
+            set_minutes(settings, minutes);
+        }
+        Setting::SkipInvalid => settings.skip_invalid = false,
+    }
+}
+
+/// The file's own models come before the first and after the last of the server's.
+fn next_model(now: Option<&str>, models: &[String], by: i32) -> Option<String> {
+    let here = now.and_then(|now| models.iter().position(|model| model == now));
+    let place = match (here, by > 0) {
+        (None, true) => Some(0),
+        (None, false) => models.len().checked_sub(1),
+        (Some(at), true) => Some(at + 1),
+        (Some(at), false) => at.checked_sub(1),
+    };
+    place.and_then(|at| models.get(at)).cloned()
+}
+
+fn next_window(now: Option<u32>, by: i32) -> Option<u32> {
+    match (now, by > 0) {
+        (None, true) => Some(SMALLEST_WINDOW),
+        (None, false) => None,
+        (Some(now), false) if now <= SMALLEST_WINDOW => None,
+        (Some(now), _) => Some(doubled(now, by)),
+    }
+}
+
+fn doubled(now: u32, by: i32) -> u32 {
+    if by > 0 {
+        now.saturating_mul(2).min(MOST_TOKENS)
+    } else {
+        (now / 2).max(1)
+    }
+}
+
+const fn minutes(settings: &JobSettings) -> u64 {
+    settings.timeout.as_secs() / 60
+}
+
+fn set_minutes(settings: &mut JobSettings, minutes: u64) {
+    settings.timeout = Duration::from_mins(minutes.clamp(1, MOST_MINUTES));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_leads_out_of_the_limits() {
+        for setting in Setting::ALL {
+            let mut settings = JobSettings::default();
+            for _ in 0..40 {
+                step(setting, &mut settings, &[], 1);
+                digit(setting, &mut settings, 9);
+            }
+            assert!(settings.parallel <= MOST_PARALLEL && settings.max_tokens <= MOST_TOKENS);
+            for _ in 0..40 {
+                rub(setting, &mut settings);
+                step(setting, &mut settings, &[], -1);
+            }
+            assert!(settings.parallel >= 1 && settings.max_tokens >= 1);
+            assert!(settings.timeout >= Duration::from_mins(1));
+        }
+    }
+
+    #[test]
+    fn models_go_round_by_way_of_the_files_own() {
+        let models = ["a".to_owned(), "b".to_owned()];
+        let mut settings = JobSettings::default();
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            step(Setting::Model, &mut settings, &models, 1);
+            seen.push(settings.model.clone().unwrap_or_default());
+        }
+        assert_eq!(seen, ["a", "b", "", "a"]);
+    }
+}

@@ -1,0 +1,226 @@
+//! Pictures of the dialogs, and what holds for all of them.
+
+use rstest::rstest;
+
+use super::*;
+use crate::base::Stamp;
+use crate::model::{JobId, JobSettings};
+use crate::tui::errand::{Entry, Errand, Found, Kind, Listing};
+use crate::tui::testing::{HOSTILE, drawn, snapshot, text, ui};
+use crate::tui::ui::Start;
+
+const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 10)];
+
+fn start() -> Start {
+    Start {
+        folder: "/home/ann/batches".into(),
+        home: Some("/home/ann".into()),
+        settings: JobSettings::default(),
+        ..Start::default()
+    }
+}
+
+fn entry(name: &str, kind: Kind) -> Entry {
+    Entry {
+        path: std::path::Path::new("/home/ann/batches").join(name),
+        name: name.to_owned(),
+        kind,
+        bytes: (kind != Kind::Folder).then_some(48_123_456),
+        changed: Some(Stamp(1_795_262_400_000)),
+    }
+}
+
+fn listing(names: &[&str]) -> News {
+    let mut entries = vec![entry("archive", Kind::Folder)];
+    entries.extend(names.iter().map(|name| entry(name, Kind::Batch)));
+    entries.push(entry("table.csv", Kind::Table));
+    News::Listed {
+        folder: "/home/ann/batches".into(),
+        listing: Ok(Listing {
+            entries,
+            is_cut: false,
+        }),
+    }
+}
+
+fn picker(names: &[&str]) -> Dialog {
+    let mut dialog = Dialog::Picker(Picker::open(&start()).0);
+    dialog.news(&listing(names));
+    press(&mut dialog, "down");
+    press(&mut dialog, "down");
+    for name in names.iter().take(1) {
+        dialog.news(&News::Previewed {
+            path: entry(name, Kind::Batch).path,
+            lines: vec![
+                "45.9 MiB, about 170,000 lines".to_owned(),
+                format!("first: {name}"),
+                "model: gemma3:12b".to_owned(),
+                String::new(),
+                "Does this candidate fit the role? Answer in one sentence.".to_owned(),
+            ],
+        });
+    }
+    dialog
+}
+
+fn enqueue(outside: &str) -> Dialog {
+    let path = std::path::Path::new("/home/ann/batches").join(outside);
+    let (dialog, _) = Enqueue::open(path.clone(), &start());
+    let mut dialog = Dialog::Enqueue(dialog);
+    dialog.news(&News::Models(vec![outside.to_owned()]));
+    let found = Found {
+        requests: 169_998,
+        invalid: 2,
+        models: vec!["gemma3:12b".to_owned()],
+        hash: Some("00".to_owned()),
+        remarks: vec![
+            "model gemma3:12b: 169,998".to_owned(),
+            format!("96 % begin alike: {outside}"),
+        ],
+        problems: vec![format!("line 7: `custom_id` occurs twice: {outside}")],
+        ..Found::default()
+    };
+    dialog.news(&News::Checked {
+        path,
+        found: Ok(Box::new(found)),
+    });
+    dialog
+}
+
+fn dialog(name: &str) -> Dialog {
+    match name {
+        "picker" => picker(&["candidates.jsonl", "reviews.jsonl.zst"]),
+        "enqueue" => enqueue("candidates.jsonl"),
+        "export" => Dialog::Export(Export::new(JobId(1), "candidates.jsonl", &start())),
+        "picker-hostile" => picker(&HOSTILE),
+        "enqueue-hostile" => enqueue(&HOSTILE.concat()),
+        _ => Dialog::Palette(Palette::default()),
+    }
+}
+
+fn press(dialog: &mut Dialog, key: &str) -> Reaction {
+    dialog.react(Heard::Key(key.parse().unwrap(), None))
+}
+
+fn types(dialog: &mut Dialog, text: &str) {
+    for c in text.chars() {
+        let key = if c == ' ' {
+            "space".to_owned()
+        } else {
+            c.to_string()
+        };
+        press(dialog, &key);
+    }
+}
+
+#[rstest]
+fn dialogs_look_as_they_should(
+    #[values("picker", "enqueue", "export", "palette", "picker-hostile")] name: &str,
+    #[values(0, 1, 2)] size: usize,
+) {
+    let mut ui = ui();
+    ui.dialogs.push(dialog(name));
+    let (columns, rows) = SIZES[size];
+    let (buffer, _) = drawn(&snapshot("busy"), &ui, columns, rows);
+    insta::assert_snapshot!(format!("{name}-{columns}x{rows}"), text(&buffer));
+}
+
+#[rstest]
+fn every_size_draws_and_nothing_reaches_the_terminal_raw(
+    #[values(
+        "picker",
+        "enqueue",
+        "export",
+        "palette",
+        "picker-hostile",
+        "enqueue-hostile"
+    )]
+    name: &str,
+) {
+    let mut ui = ui();
+    ui.dialogs.push(dialog(name));
+    let snapshot = snapshot("busy");
+    for columns in (0..130).step_by(3) {
+        for rows in (0..45).step_by(2) {
+            let (buffer, _) = drawn(&snapshot, &ui, columns, rows);
+            let raw = |c: char| {
+                c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            };
+            let symbols = buffer.content.iter().flat_map(|cell| cell.symbol().chars());
+            assert_eq!(symbols.filter(|c| raw(*c)).count(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_pasted_path_leads_to_its_folder() {
+    let mut dialog = picker(&[]);
+    let pasted = dialog.react(Heard::Paste("'/data/in/a.jsonl'\n"));
+    let list = |folder: &str| Reaction::Ask(vec![Ask::Errand(Errand::List(folder.into()))]);
+    assert_eq!(pasted, list("/data/in/"));
+    let mut dialog = picker(&[]);
+    press(&mut dialog, "~");
+    assert_eq!(press(&mut dialog, "/"), list("/home/ann/"));
+}
+
+#[test]
+fn typing_filters_and_enter_asks_about_the_file() {
+    let mut dialog = picker(&["candidates.jsonl", "reviews.jsonl"]);
+    types(&mut dialog, "REV");
+    let Reaction::Become(next, asks) = press(&mut dialog, "enter") else {
+        panic!("no file was taken");
+    };
+    assert!(matches!(*next, Dialog::Enqueue(_)));
+    let path = entry("reviews.jsonl", Kind::Batch).path;
+    assert_eq!(asks[0], Ask::Errand(Errand::Check(path)));
+}
+
+#[test]
+fn hidden_files_are_shown_when_one_types_a_dot() {
+    let mut dialog = picker(&[".hidden.jsonl"]);
+    assert!(!shows(&dialog, ".hidden.jsonl"));
+    types(&mut dialog, ".h");
+    assert!(shows(&dialog, ".hidden.jsonl"));
+}
+
+fn shows(dialog: &Dialog, name: &str) -> bool {
+    let mut ui = ui();
+    ui.dialogs.push(dialog.clone());
+    // The preview names the file, too: the narrow picture has none.
+    text(&drawn(&snapshot("busy"), &ui, 60, 20).0).contains(name)
+}
+
+#[test]
+fn backspace_goes_to_the_folder_above_and_tables_are_not_taken() {
+    let mut dialog = picker(&[]);
+    assert_eq!(press(&mut dialog, "enter"), Reaction::Stay);
+    assert_eq!(
+        press(&mut dialog, "backspace"),
+        Reaction::Ask(vec![Ask::Errand(Errand::List("/home/ann".into()))])
+    );
+}
+
+#[test]
+fn the_palette_does_what_is_typed() {
+    let mut dialog = Dialog::Palette(Palette::default());
+    types(&mut dialog, "freeze");
+    assert_eq!(press(&mut dialog, "enter"), Reaction::Do(Action::Freeze));
+    types(&mut dialog, "nothing like it");
+    assert_eq!(press(&mut dialog, "enter"), Reaction::Stay);
+}
+
+#[test]
+fn results_go_beside_the_file_or_where_one_says() {
+    let mut dialog = dialog("export");
+    let asked = |to: Option<&str>| {
+        let to = to.map(Into::into);
+        let job = JobId(1);
+        Reaction::Close(vec![Ask::Errand(Errand::Export { job, to })])
+    };
+    assert_eq!(press(&mut dialog.clone(), "enter"), asked(None));
+    types(&mut dialog, "~/o.jsonl");
+    assert_eq!(
+        press(&mut dialog, "enter"),
+        asked(Some("/home/ann/o.jsonl"))
+    );
+}

@@ -1,0 +1,114 @@
+//! How far the job that runs is, and until when it will run.
+
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::{clock, empty};
+use crate::base::{count, duration, share};
+use crate::model::{JobState, JobView, Snapshot};
+use crate::tui::canvas::Canvas;
+use crate::tui::rows::chosen_job;
+use crate::tui::text::{outside, sentence};
+use crate::tui::theme::Meaning;
+use crate::tui::ui::Pane;
+use crate::tui::widget::gauge;
+
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let snapshot = canvas.scene.snapshot;
+    let Some(job) = subject(canvas) else {
+        let inner = canvas.pane(area, Pane::Progress, "");
+        return empty(canvas, inner, &["no job yet"]);
+    };
+    let name = outside(&job.name, usize::from(area.width).saturating_sub(20));
+    let inner = canvas.pane(area, Pane::Progress, &name);
+    let done = job.counts.total - job.counts.left().min(job.counts.total);
+    let columns = usize::from(inner.width);
+    let part = (job.counts.total > 0).then(|| done as f64 / job.counts.total as f64);
+    let shared = share(done, job.counts.total);
+    let bar_columns = columns.saturating_sub(shared.len().max(7) + 1);
+    let mut bar = gauge(canvas.theme(), part, bar_columns, Meaning::Bar);
+    bar.push_span(canvas.span(Meaning::Accent, format!(" {shared:>7}")));
+    let mut lines = vec![bar];
+    let pair = |name: &str, value: String, meaning| {
+        let room = columns.saturating_sub(11);
+        Line::from(vec![
+            canvas.span(Meaning::Dim, format!("{name:>9}  ")),
+            canvas.span(meaning, sentence(&value, room)),
+        ])
+    };
+    lines.push(pair("requests", requests(job, done), Meaning::Text));
+    let (when, meaning) = ready(canvas, job, snapshot);
+    lines.push(pair("ready", when, meaning));
+    if let Some(eta) = job.eta {
+        let left = format!("{} at the present pace", duration(eta));
+        lines.push(pair("left", left, Meaning::Text));
+    }
+    lines.push(pair("tokens", tokens(job), Meaning::Text));
+    let ran = format!("{} in this session", duration(job.running_for));
+    lines.push(pair("ran", ran, Meaning::Text));
+    if let Some(waiting) = &snapshot.waiting {
+        lines.push(pair("waiting", waiting.clone(), Meaning::Warn));
+    }
+    if snapshot.unsaved > 0 {
+        let text = format!(
+            "{} answers on their way to the disk",
+            count(snapshot.unsaved)
+        );
+        lines.push(pair("unsaved", text, Meaning::Warn));
+    }
+    canvas.lines(inner, &lines);
+}
+
+/// The job that runs, or else the chosen one.
+fn subject<'a>(canvas: &Canvas<'a>) -> Option<&'a JobView> {
+    let snapshot = canvas.scene.snapshot;
+    let active = snapshot
+        .jobs
+        .iter()
+        .find(|job| Some(job.id) == snapshot.active);
+    active.or_else(|| chosen_job(canvas.scene.ui, snapshot))
+}
+
+fn requests(job: &JobView, done: u64) -> String {
+    let counts = &job.counts;
+    let mut parts = vec![format!("{} of {}", count(done), count(counts.total))];
+    if counts.failed > 0 {
+        parts.push(format!("{} failed", count(counts.failed)));
+    }
+    if counts.cut > 0 {
+        parts.push(format!("{} cut off", count(counts.cut)));
+    }
+    parts.join(" · ")
+}
+
+/// When it will be done: an interval, by the clock; honest where that is not known.
+fn ready(canvas: &Canvas<'_>, job: &JobView, snapshot: &Snapshot) -> (String, Meaning) {
+    let zone = &canvas.scene.ui.zone;
+    match (&job.state, job.eta) {
+        (state, _) if state.is_over() => (state.word().to_owned(), Meaning::Good),
+        (JobState::Running | JobState::Finishing, Some(eta)) => {
+            let late = job.eta_p90.unwrap_or(eta);
+            let now = snapshot.at;
+            let when = clock::interval(now.after(eta), now.after(late), zone);
+            (format!("{when} (P50–P90)"), Meaning::Accent)
+        }
+        (JobState::Running | JobState::Finishing, None) if snapshot.waiting.is_none() => {
+            ("measuring…".to_owned(), Meaning::Dim)
+        }
+        (state, _) => (
+            state
+                .why()
+                .map_or_else(|| format!("n/a while {state}"), str::to_owned),
+            Meaning::Warn,
+        ),
+    }
+}
+
+fn tokens(job: &JobView) -> String {
+    let counts = &job.counts;
+    format!(
+        "{} in · {} out",
+        count(counts.prompt_tokens.0),
+        count(counts.answer_tokens.0)
+    )
+}

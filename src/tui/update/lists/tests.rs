@@ -1,0 +1,257 @@
+//! What keys do in the views over the queue.
+
+use super::*;
+use crate::model::{Attempts, FailureClass, RequestState};
+use crate::store::{FailureGroup, RequestLine};
+use crate::tui::keymap::KeyMap;
+use crate::tui::lists::Side;
+use crate::tui::msg::Msg;
+use crate::tui::query::Page;
+use crate::tui::testing::{snapshot, ui};
+use crate::tui::update::update;
+
+fn press(ui: &mut Ui, run: &Snapshot, keys: &str) -> Vec<Ask> {
+    let map = KeyMap::built_in();
+    keys.split(' ')
+        .flat_map(|key| update(ui, Msg::Key(key.parse().unwrap()), run, &map))
+        .collect()
+}
+
+fn lines(from: i64, many: i64) -> Vec<RequestLine> {
+    (from..from + many)
+        .map(|seq| RequestLine {
+            id: RequestId(seq + 1),
+            seq,
+            line: seq as u64 + 1,
+            custom_id: Some(format!("c{seq}")),
+            state: RequestState::Failed,
+            attempts: Attempts::default(),
+            at: None,
+            class: Some(FailureClass::Timeout),
+            prompt_tokens: None,
+            answer_tokens: None,
+            wall_ms: None,
+        })
+        .collect()
+}
+
+fn queries(asks: Vec<Ask>) -> Vec<Query> {
+    let query = |ask| match ask {
+        Ask::Query(query) => Some(query),
+        _ => None,
+    };
+    asks.into_iter().filter_map(query).collect()
+}
+
+fn answered(ui: &mut Ui, run: &Snapshot, query: Query, found: Found) -> Vec<Ask> {
+    let msg = Msg::Found {
+        query,
+        found: Ok(found),
+    };
+    update(ui, msg, run, &KeyMap::built_in())
+}
+
+/// A screen with the requests of job 1, of which the first 400 are held.
+fn listed(run: &Snapshot) -> Ui {
+    let mut ui = ui();
+    let asked = queries(press(&mut ui, run, "enter"));
+    let page = Page {
+        lines: lines(0, 400),
+        is_first: true,
+        is_last: false,
+    };
+    answered(&mut ui, run, asked[0].clone(), Found::Page(page));
+    ui
+}
+
+fn page_at(list: &RequestList) -> Option<At> {
+    match &list.asked {
+        Some(Query::Page { at, .. }) => Some(*at),
+        _ => None,
+    }
+}
+
+fn list(ui: &Ui) -> &RequestList {
+    ui.lists.requests.as_ref().unwrap()
+}
+
+#[test]
+fn enter_opens_a_job_and_its_first_request_is_selected() {
+    let run = snapshot("busy");
+    let ui = listed(&run);
+    assert_eq!(ui.view(), View::Requests);
+    assert_eq!(list(&ui).cursor, Some((RequestId(1), 0)));
+    assert_eq!(list(&ui).asked, None);
+}
+
+#[test]
+fn the_end_of_the_list_is_asked_for_and_not_scrolled_to() {
+    let run = snapshot("huge");
+    let mut ui = listed(&run);
+    let asked = queries(press(&mut ui, &run, "G"));
+    assert_eq!(page_at(list(&ui)), Some(At::Last));
+    let page = Page {
+        lines: lines(999_600, 400),
+        is_first: false,
+        is_last: true,
+    };
+    answered(&mut ui, &run, asked[0].clone(), Found::Page(page));
+    assert_eq!(list(&ui).cursor, Some((RequestId(1_000_000), 999_999)));
+    press(&mut ui, &run, "g");
+    assert_eq!(page_at(list(&ui)), Some(At::First));
+}
+
+#[test]
+fn near_the_end_of_what_is_held_more_is_asked_for_and_the_selection_stays() {
+    let run = snapshot("huge");
+    let mut ui = listed(&run);
+    let mut asked = Vec::new();
+    while asked.is_empty() {
+        asked = queries(press(&mut ui, &run, "j"));
+    }
+    let (id, seq) = list(&ui).cursor.unwrap();
+    assert_eq!(page_at(list(&ui)), Some(At::Around(seq)));
+    let page = Page {
+        lines: lines(seq - 200, 400),
+        is_first: false,
+        is_last: false,
+    };
+    answered(&mut ui, &run, asked[0].clone(), Found::Page(page));
+    assert_eq!(
+        (list(&ui).cursor, list(&ui).at()),
+        (Some((id, seq)), Some(200))
+    );
+}
+
+#[test]
+fn an_answer_to_an_older_question_changes_nothing() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    let older = queries(press(&mut ui, &run, "s"))[0].clone();
+    press(&mut ui, &run, "s");
+    let before = ui.clone();
+    answered(&mut ui, &run, older, Found::Page(Page::default()));
+    assert_eq!(ui, before);
+}
+
+#[test]
+fn a_text_filter_is_live_negates_stays_with_enter_and_goes_with_esc() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    let asked = queries(press(&mut ui, &run, "/ ! c 9"));
+    assert!(matches!(asked.last(), Some(Query::Count { .. })));
+    let filter = &list(&ui).filter;
+    assert_eq!((filter.text.as_deref(), filter.inverse), (Some("c9"), true));
+    let count = asked.last().unwrap().clone();
+    answered(&mut ui, &run, count, Found::Count(12));
+    assert_eq!(list(&ui).matched, Some(12));
+    press(&mut ui, &run, "enter");
+    assert_eq!(
+        (&list(&ui).typing, list(&ui).filter.text.is_some()),
+        (&None, true)
+    );
+    press(&mut ui, &run, "/ esc");
+    assert_eq!(list(&ui).filter.text, None);
+    update(&mut ui, Msg::Paste("q".into()), &run, &KeyMap::built_in());
+    assert_eq!(list(&ui).filter.text, None);
+    press(&mut ui, &run, "esc");
+    assert_eq!(ui.view(), View::Main);
+}
+
+#[test]
+fn keys_filter_by_state_and_class_and_turn_the_order() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    press(&mut ui, &run, "s s s s");
+    assert_eq!(list(&ui).filter.state, Some(RequestState::Failed));
+    press(&mut ui, &run, "s");
+    assert_eq!(list(&ui).filter.state, None);
+    press(&mut ui, &run, "C");
+    assert_eq!(list(&ui).filter.class, Some(FailureClass::ALL[0]));
+    press(&mut ui, &run, "o");
+    assert_eq!(page_at(list(&ui)), Some(At::Last));
+}
+
+#[test]
+fn marked_requests_are_retried_together_after_a_question() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    assert_eq!(press(&mut ui, &run, "m m r"), []);
+    let asks = press(&mut ui, &run, "y");
+    press(&mut ui, &run, "esc");
+    assert!(list(&ui).marked.is_empty());
+    let which = WhichFailures::Requests(vec![RequestId(1), RequestId(2)]);
+    let command = Command::Retry {
+        job: JobId(1),
+        which,
+    };
+    assert_eq!(
+        asks,
+        [Ask::Command {
+            command,
+            what: "retry marked".into()
+        }]
+    );
+}
+
+#[test]
+fn a_group_of_failures_is_listed_and_retried() {
+    let run = snapshot("failing");
+    let mut ui = ui();
+    let asked = queries(press(&mut ui, &run, "3"));
+    let groups = vec![FailureGroup {
+        class: FailureClass::Timeout,
+        pattern: "no token within # min".into(),
+        count: 7,
+        sample: "no token within 2 min".into(),
+    }];
+    answered(&mut ui, &run, asked[0].clone(), Found::Failures(groups));
+    press(&mut ui, &run, "r");
+    let asks = press(&mut ui, &run, "y");
+    let command = |which| Command::Retry {
+        job: JobId(1),
+        which,
+    };
+    let class = command(WhichFailures::Class(FailureClass::Timeout));
+    assert!(matches!(&asks[..], [Ask::Command { command, .. }] if *command == class));
+    press(&mut ui, &run, "j r");
+    let asks = press(&mut ui, &run, "y");
+    let alike = command(WhichFailures::Alike("no token within # min".into()));
+    assert!(matches!(&asks[..], [Ask::Command { command, .. }] if *command == alike));
+    press(&mut ui, &run, "enter");
+    assert_eq!(ui.view(), View::Requests);
+    let pattern = list(&ui).filter.pattern.as_deref();
+    assert_eq!(pattern, Some("no token within # min"));
+}
+
+#[test]
+fn a_request_is_opened_and_says_what_went_wrong() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    let asked = queries(press(&mut ui, &run, "enter"));
+    assert_eq!(
+        asked,
+        [Query::Request {
+            job: JobId(1),
+            request: RequestId(1)
+        }]
+    );
+    answered(&mut ui, &run, asked[0].clone(), Found::Request(None));
+    assert!(ui.lists.reading.as_ref().unwrap().trouble.is_some());
+    press(&mut ui, &run, "tab v");
+    let reading = ui.lists.reading.as_ref().unwrap();
+    assert_eq!((reading.side, reading.is_raw), (Side::Prompt, true));
+}
+
+#[test]
+fn a_list_is_asked_for_again_only_when_its_job_has_changed() {
+    let mut run = snapshot("busy");
+    let mut ui = listed(&run);
+    let changed = |ui: &mut Ui, run: &Snapshot| update(ui, Msg::Changed, run, &KeyMap::built_in());
+    assert_eq!(changed(&mut ui, &run), []);
+    let mut jobs = run.jobs.to_vec();
+    jobs[0].counts.done += 1;
+    run.jobs = jobs.into();
+    assert_eq!(queries(changed(&mut ui, &run)).len(), 1);
+    assert_eq!(changed(&mut ui, &run), []);
+}

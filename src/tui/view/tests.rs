@@ -1,0 +1,230 @@
+//! Pictures of every view and pane, and what holds for all of them.
+
+use ratatui::style::Style;
+use rstest::rstest;
+
+use crate::base::width;
+use crate::tui::dialog::{Confirm, Dialog, Question};
+use crate::tui::testing::{SCENES, drawn, snapshot, text, ui};
+use crate::tui::theme::{Depth, Meaning, Theme};
+use crate::tui::ui::{Frozen, Pane, Seat, Stopping, Ui, View};
+
+const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 10)];
+const VIEWS: [View; 7] = [
+    View::Main,
+    View::Requests,
+    View::Request,
+    View::Failures,
+    View::Log,
+    View::Help,
+    View::Settings,
+];
+
+fn asked() -> Dialog {
+    Dialog::Confirm(Confirm::new(Question::Quit {
+        in_flight: 4,
+        left: 170_000,
+    }))
+}
+
+#[rstest]
+fn views_look_as_they_should(
+    #[values("empty", "busy", "failing", "paused", "huge", "hostile")] scene: &str,
+    #[values(0, 1, 2)] size: usize,
+) {
+    let (columns, rows) = SIZES[size];
+    let (buffer, _) = drawn(&snapshot(scene), &ui(), columns, rows);
+    insta::assert_snapshot!(format!("main-{scene}-{columns}x{rows}"), text(&buffer));
+}
+
+#[rstest]
+fn every_pane_fills_a_small_screen_alone(
+    #[values("empty", "busy", "failing", "paused", "huge")] scene: &str,
+) {
+    let mut all = String::new();
+    for pane in Pane::ALL {
+        let mut ui = ui();
+        (ui.focus, ui.enlarged) = (pane, true);
+        let (buffer, _) = drawn(&snapshot(scene), &ui, 60, 10);
+        all.push_str(&text(&buffer));
+    }
+    insta::assert_snapshot!(format!("panes-{scene}"), all);
+}
+
+#[rstest]
+#[case::log(View::Log)]
+#[case::help(View::Help)]
+#[case::settings(View::Settings)]
+fn texts_fill_the_view(#[case] view: View) {
+    let mut ui = ui();
+    ui.views.push(view);
+    ui.start.shown = ["[job]", "parallel = 4  # settings file, line 3"]
+        .map(str::to_owned)
+        .to_vec();
+    let (buffer, _) = drawn(&snapshot("busy"), &ui, 100, 30);
+    insta::assert_snapshot!(format!("{view:?}-100x30").to_lowercase(), text(&buffer));
+}
+
+#[test]
+fn a_question_is_drawn_over_everything() {
+    let mut ui = ui();
+    ui.dialogs.push(asked());
+    for (columns, rows) in [(80, 24), (40, 10)] {
+        let (buffer, _) = drawn(&snapshot("busy"), &ui, columns, rows);
+        insta::assert_snapshot!(format!("quit-{columns}x{rows}"), text(&buffer));
+    }
+}
+
+#[test]
+fn an_ascii_screen_draws_no_boxes_and_no_braille() {
+    let mut ui = ui();
+    ui.theme = Theme::built_in("mono", Depth::None, true).unwrap();
+    let (buffer, _) = drawn(&snapshot("busy"), &ui, 120, 30);
+    let drawn = text(&buffer);
+    let is_drawing = |c: char| matches!(c, '\u{2500}'..='\u{28ff}');
+    let found: String = drawn.chars().filter(|c| is_drawing(*c)).collect();
+    assert_eq!(found, "", "{drawn}");
+    insta::assert_snapshot!("main-busy-ascii", drawn);
+}
+
+#[test]
+fn without_colour_nothing_is_coloured() {
+    let mut ui = ui();
+    ui.theme = Theme::built_in("dark", Depth::None, false).unwrap();
+    for scene in SCENES {
+        let (buffer, _) = drawn(&snapshot(scene), &ui, 120, 30);
+        for cell in buffer.content() {
+            use ratatui::style::Color::Reset;
+            assert_eq!((cell.fg, cell.bg), (Reset, Reset));
+        }
+    }
+}
+
+/// The style of the first cell of a text on the screen.
+fn style_of(scene: &str, ui: &Ui, wanted: &str) -> Style {
+    let (buffer, _) = drawn(&snapshot(scene), ui, 120, 30);
+    for row in buffer.area.rows() {
+        let mut line = String::new();
+        let cells: Vec<_> = row.columns().map(|cell| (cell.x, cell.y)).collect();
+        for &place in &cells {
+            line.push_str(buffer[place].symbol());
+        }
+        if let Some(at) = line.find(wanted) {
+            let column = line.get(..at).map_or(0, width);
+            return buffer[cells[column]].style();
+        }
+    }
+    panic!("`{wanted}` is not drawn");
+}
+
+#[rstest]
+#[case("busy", "● running", Meaning::Good)]
+#[case("failing", "✗ no server", Meaning::Bad)]
+#[case("paused", "⏸ paused", Meaning::Warn)]
+#[case("busy", "Lanes", Meaning::Title)]
+#[case("busy", "Jobs", Meaning::Focus)]
+#[case("busy", "answering", Meaning::Good)]
+#[case("failing", "retry in", Meaning::Warn)]
+#[case("busy", "all on the card", Meaning::Good)]
+#[case("busy", "2 failed", Meaning::Bad)]
+fn meanings_have_their_styles(#[case] scene: &str, #[case] text: &str, #[case] meaning: Meaning) {
+    let ui = ui();
+    let style = style_of(scene, &ui, text);
+    let expected = ui.theme.style(meaning);
+    assert_eq!(style.fg, expected.fg, "{text}");
+}
+
+#[rstest]
+#[case(|ui: &mut Ui| ui.frozen = Some(Frozen(snapshot("busy").into())), "FROZEN")]
+#[case(|ui: &mut Ui| ui.seat = Seat::Watcher { pid: 4711, gone: false }, "READ-ONLY: process 4711 owns the queue")]
+#[case(|ui: &mut Ui| ui.seat = Seat::Watcher { pid: 4711, gone: true }, "READ-ONLY: process 4711 has ended")]
+#[case(|ui: &mut Ui| ui.stopping = Stopping::Draining, "stopping")]
+#[case(|ui: &mut Ui| ui.complain("no \u{1b}[31mway"), "✗ no ␛[31mway")]
+fn what_is_special_is_said(#[case] change: fn(&mut Ui), #[case] expected: &str) {
+    let mut ui = ui();
+    change(&mut ui);
+    let (buffer, _) = drawn(&snapshot("busy"), &ui, 120, 30);
+    assert!(text(&buffer).contains(expected), "{}", text(&buffer));
+}
+
+#[test]
+fn a_simulated_run_says_so_at_every_size() {
+    let mut run = snapshot("busy");
+    run.simulated = true;
+    for (columns, rows) in [(120, 30), (80, 24), (40, 10), (30, 3)] {
+        let (buffer, _) = drawn(&run, &ui(), columns, rows);
+        assert!(text(&buffer).contains("SIMULATED"), "{columns}×{rows}");
+    }
+}
+
+#[test]
+fn with_no_server_it_says_what_was_tried_and_what_to_do() {
+    let mut run = snapshot("empty");
+    run.server.state = snapshot("failing").server.state;
+    let (buffer, _) = drawn(&run, &ui(), 120, 30);
+    let drawn = text(&buffer);
+    for expected in [
+        "connection refused",
+        "Tried http://127.0.0.1:11434",
+        "ollama serve",
+        "batchtop demo",
+    ] {
+        assert!(drawn.contains(expected), "{expected}: {drawn}");
+    }
+}
+
+#[test]
+fn every_size_draws_in_every_view() {
+    for scene in SCENES.iter().filter(|scene| **scene != "hostile") {
+        let run = snapshot(scene);
+        for view in VIEWS {
+            let mut ui = ui();
+            ui.views.push(view);
+            if *scene == "failing" {
+                ui.dialogs.push(asked());
+            }
+            for rows in 0..=45 {
+                for columns in (0..=130).step_by(if *scene == "busy" && view == View::Main {
+                    1
+                } else {
+                    9
+                }) {
+                    drawn(&run, &ui, columns, rows);
+                }
+            }
+        }
+    }
+    drawn(&snapshot("busy"), &ui(), 300, 100);
+}
+
+#[test]
+fn drawing_twice_is_equal() {
+    for scene in SCENES {
+        let (run, mut ui) = (snapshot(scene), ui());
+        let first = drawn(&run, &ui, 120, 30);
+        assert_eq!(first, drawn(&run, &ui, 120, 30));
+        ui.hits = first.1.clone();
+        assert_eq!(first, drawn(&run, &ui, 120, 30));
+    }
+}
+
+#[test]
+fn hostile_text_never_reaches_the_terminal_raw() {
+    let run = snapshot("hostile");
+    for view in VIEWS {
+        for focus in Pane::ALL {
+            for (columns, rows) in [(120, 30), (80, 24), (41, 11), (30, 2)] {
+                let mut ui = ui();
+                ui.views.push(view);
+                ui.focus = focus;
+                let (buffer, _) = drawn(&run, &ui, columns, rows);
+                for cell in buffer.content() {
+                    let symbol = cell.symbol();
+                    assert!(!symbol.chars().any(char::is_control), "{symbol:?}");
+                    assert!(!symbol.contains(['\u{202e}', '\u{2066}', '\u{200b}', '\u{200d}']));
+                    assert!(symbol.len() < 40 && width(symbol) <= 2, "{symbol:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Things that panes are made of. Each is a function from figures to lines; none knows the run.
+
+mod field;
+mod gauge;
+mod graph;
+mod table;
+
+pub use field::Field;
+pub use gauge::gauge;
+pub use graph::{Plot, curve_columns, graph, resample};
+pub use table::{Column, cells};
