@@ -14,6 +14,7 @@
 //! | 6 | [`cli`]: flags, commands, exit codes |
 
 pub mod base;
+pub mod cli;
 pub mod config;
 pub mod context;
 pub mod control;

@@ -10,7 +10,7 @@
 //! the loop with `Msg::Found`.
 //!
 //! `update` and `view` are pure; `run` holds the loop, `screen` and `input` alone know the
-//! terminal library. What may be done is the closed set [`Action`]; panes, views and dialogs are
+//! terminal library. What may be done is the closed set `action::Action`; panes, views and dialogs are
 //! one file each.
 
 pub mod action;

@@ -3,6 +3,16 @@
 //! `cfg(test)` tells clippy that what stands here may unwrap.
 
 #[cfg(test)]
+mod classes;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod docs;
+#[cfg(test)]
+mod floors;
+#[cfg(test)]
 mod inference;
 #[cfg(test)]
 mod intake;
@@ -12,6 +22,8 @@ mod savings;
 mod scenario;
 #[cfg(test)]
 mod simulator;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod tty;
 #[cfg(test)]

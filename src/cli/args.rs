@@ -1,0 +1,427 @@
+//! The command line: what may be typed. What a command does is not known here.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::flags::{FileArg, GlobalFlags, JobFlags, class, file, job, slots, text, window};
+use crate::config::{Layer, nearest};
+use crate::context::CacheType;
+use crate::model::{FailureClass, JobName};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  all done
+    1  finished, but some requests failed
+    2  could not run: wrong usage, bad input, no server, no database
+  130  interrupted; the same command goes on where it stopped";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  batchtop run candidates.jsonl --model gemma3:12b
+  batchtop run candidates.jsonl.zst --parallel 4 --num-ctx 8192 -o answers.jsonl
+  generate | batchtop run - -o - > answers.jsonl
+
+Typed again after an interruption, the same command goes on where it stopped.";
+
+const SAMPLE_EXAMPLE: &str = "\
+Example:
+  batchtop sample 1000 --model gemma3:12b -o candidates.jsonl";
+
+const PLAN_EXAMPLE: &str = "\
+Example:
+  batchtop plan --model gemma3:12b --num-ctx 8192 --parallel 4";
+
+/// Runs batch files of prompts on an Ollama server and loses none of them
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(name = "batchtop", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalFlags,
+
+    /// Batch files that the screen asks about at its start
+    #[arg(value_name = "FILE", value_parser = file_to_ask_about)]
+    pub files: Vec<PathBuf>,
+
+    /// What to do; nothing stands for the screen.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Put one batch file in the queue and work it off
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Read a batch file and say what is in it and all that is wrong with it
+    Check(Check),
+    /// Put batch files in the queue and return
+    Enqueue(Enqueue),
+    /// Work the queue off; ends when it is empty
+    Work(Work),
+    /// List the jobs in the queue
+    Jobs(Jobs),
+    /// Show one job in full
+    Show(Show),
+    /// Send nothing new of a job; what is in flight finishes
+    Pause(OneJob),
+    /// Go on with a paused job
+    Resume(OneJob),
+    /// End a job for good; answers already stored are kept
+    Cancel(OneJob),
+    /// Put the failed requests of a job back in the queue
+    Retry(Retry),
+    /// Forget a finished or cancelled job and its data
+    Remove(Remove),
+    /// Write the answers and failures of a job so far
+    Export(Export),
+    /// Say whether a model fits the card with a window and a number of slots
+    #[command(after_help = PLAN_EXAMPLE)]
+    Plan(Plan),
+    /// Say what is well with server, models, data folder and settings, and what is not
+    Doctor(Doctor),
+    /// Run a generated batch on a built-in simulated server
+    Demo(Demo),
+    /// Generate a batch file of candidates that share one system prompt
+    #[command(after_help = SAMPLE_EXAMPLE)]
+    Sample(Sample),
+    /// Start the simulated server alone
+    Simulate(Simulate),
+    /// Show, create or check the settings
+    Config {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Run {
+    /// Batch file (.jsonl, also .gz and .zst); `-` is standard input
+    #[arg(value_name = "FILE", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub file: FileArg,
+
+    /// Where the answers go [default: FILE with .results.jsonl]; `-` is standard output
+    #[arg(short, long, value_name = "FILE", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub output: Option<FileArg>,
+
+    /// Where failed requests go, if there are any [default: FILE with .errors.jsonl]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub errors: Option<PathBuf>,
+
+    /// Start anew instead of going on with an unfinished job of the same file and options
+    #[arg(long)]
+    pub new: bool,
+
+    /// Print progress as JSON lines on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// How its requests are run.
+    #[command(flatten)]
+    pub job: JobFlags,
+}
+
+/// Flags of `check`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Check {
+    /// Batch file; `-` is standard input
+    #[arg(value_name = "FILE", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub file: FileArg,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `enqueue`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Enqueue {
+    /// Batch files; `-` is standard input
+    #[arg(value_name = "FILE", required = true, value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub files: Vec<FileArg>,
+
+    /// How their requests are run.
+    #[command(flatten)]
+    pub job: JobFlags,
+}
+
+/// Flags of `work`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Work {
+    /// Wait for more when the queue is empty
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Print progress as JSON lines on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `jobs`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Jobs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `show`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Show {
+    /// Which job.
+    #[command(flatten)]
+    pub one: OneJob,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct OneJob {
+    /// Number of the job, or an unambiguous part of its name
+    #[arg(value_name = "JOB", value_parser = job())]
+    pub job: JobName,
+}
+
+/// Flags of `retry`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Retry {
+    /// Which job.
+    #[command(flatten)]
+    pub one: OneJob,
+
+    /// Only failures of this class
+    #[arg(long, value_name = "CLASS", value_parser = class())]
+    pub class: Option<FailureClass>,
+}
+
+/// Flags of `remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Remove {
+    /// Which job.
+    #[command(flatten)]
+    pub one: OneJob,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Flags of `export`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Export {
+    /// Which job.
+    #[command(flatten)]
+    pub one: OneJob,
+
+    /// Where the answers go; `-` is standard output
+    #[arg(short, long, value_name = "FILE", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub output: Option<FileArg>,
+
+    /// Where failed requests go
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub errors: Option<PathBuf>,
+
+    /// In which order
+    #[arg(long, value_enum, default_value_t = Order::Input)]
+    pub order: Order,
+}
+
+/// The order of answers in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// As the requests stood in the batch file
+    Input,
+    /// As they came
+    Finished,
+}
+
+/// Flags of `plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Plan {
+    /// Model to plan for [default: the one of the settings]
+    #[arg(long, value_name = "MODEL", value_parser = text())]
+    pub model: Option<String>,
+
+    /// Context window of each slot, in tokens
+    #[arg(long, value_name = "N", value_parser = window())]
+    pub num_ctx: Option<u32>,
+
+    /// Slots of the server, 1 to 4096
+    #[arg(long, value_name = "N", value_parser = slots())]
+    pub parallel: Option<u32>,
+
+    /// How the server keeps context: its `OLLAMA_KV_CACHE_TYPE` [default: f16]
+    #[arg(long, value_name = "TYPE", value_parser = |text: &str| text.parse::<CacheType>())]
+    pub cache_type: Option<CacheType>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Doctor {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Demo {
+    /// Without the screen
+    #[arg(long)]
+    pub headless: bool,
+
+    /// Requests to generate
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=MOST_GENERATED))]
+    pub requests: u64,
+
+    /// The same number gives the same batch
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Keep queue and results in this folder [default: a temporary one, removed at the end]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub keep: Option<PathBuf>,
+}
+
+/// Flags of `sample`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Sample {
+    /// Requests to generate
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_GENERATED))]
+    pub count: u64,
+
+    /// Where they go [default: standard output]
+    #[arg(short, long, value_name = "FILE", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub output: Option<FileArg>,
+
+    /// Write the candidates as CSV instead of requests
+    #[arg(long)]
+    pub csv: bool,
+
+    /// The same number gives the same file
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Model that the requests name
+    #[arg(long, value_name = "MODEL", conflicts_with = "csv")]
+    pub model: Option<String>,
+}
+
+const MOST_GENERATED: u64 = 10_000_000;
+
+/// Flags of `simulate`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Simulate {
+    /// Address to listen at; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:11435")]
+    pub listen: SocketAddr,
+
+    /// Faults and models, as docs/FORMATS.md describes them
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub script: Option<PathBuf>,
+
+    /// Write every request that arrives to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub log: Option<PathBuf>,
+}
+
+/// What to do with the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigAction {
+    /// Print where the settings file is
+    Path,
+    /// Write a commented settings file with every default
+    Init,
+    /// Print the settings in force and where each came from
+    Print,
+    /// Say all that is wrong with the settings
+    Check,
+}
+
+impl Arguments {
+    /// Reads what was typed, the program's name first.
+    ///
+    /// # Errors
+    /// What is wrong with it, and also help and version, which clap hands back as errors.
+    pub fn of<I, T>(typed: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let arguments = Self::try_parse_from(typed)?;
+        match arguments.conflict() {
+            Some(why) => Err(Self::command().error(ErrorKind::ArgumentConflict, why)),
+            None => Ok(arguments),
+        }
+    }
+
+    /// What the flags say about settings.
+    pub fn layer(&self) -> Layer {
+        let job = match &self.command {
+            Some(Command::Run(run)) => run.job.layer(),
+            Some(Command::Enqueue(enqueue)) => enqueue.job.layer(),
+            _ => Layer::default(),
+        };
+        job.over(self.global.layer())
+    }
+
+    fn conflict(&self) -> Option<&'static str> {
+        let standard = Some(&FileArg::Standard);
+        match &self.command {
+            Some(Command::Run(run)) if run.json && run.output.as_ref() == standard => {
+                Some("`--json` and `-o -` would both write to standard output; give `-o` a file")
+            }
+            Some(Command::Enqueue(enqueue))
+                if enqueue
+                    .files
+                    .iter()
+                    .filter(|&file| file == &FileArg::Standard)
+                    .count()
+                    > 1 =>
+            {
+                Some("standard input (`-`) can be read only once")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A batch file for the screen. A word that is neither a file nor looks like one is a command
+/// with a mistake in it.
+fn file_to_ask_about(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if text.contains(['.', '/', '\\']) || path.exists() {
+        return Ok(path);
+    }
+    let program = <Arguments as CommandFactory>::command();
+    let names = program.get_subcommands().map(clap::Command::get_name);
+    let near = nearest(text, names)
+        .map(|name| format!("; a similar subcommand exists: '{name}'"))
+        .unwrap_or_default();
+    Err(format!("neither a command nor a batch file{near}"))
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -1,0 +1,331 @@
+//! `batchtop run`: one batch file from the first line to the last answer.
+
+use std::path::{Path, PathBuf};
+
+use super::args::Run;
+use super::check::path;
+use super::context::Context;
+use super::flags::FileArg;
+use super::outcome::{End, Outcome, Trouble};
+use super::session::{Followed, Goal, Session};
+use crate::base::{count, duration};
+use crate::engine::{Admit, AdmitError, Scope, check_installed};
+use crate::inference::Ollama;
+use crate::intake::{SourceSeen, fingerprint};
+use crate::model::{Command, FailureClass, Job, JobId, JobSettings, JobState};
+use crate::report::{Destination, Order, beside, write_results};
+
+pub(super) async fn run(flags: &Run, context: &mut Context) -> Outcome {
+    let mut settings = context.loaded.settings.job();
+    settings.limit = flags.job.limit;
+    let file = path(&flags.file);
+    let seen = match flags.file {
+        FileArg::Standard => None,
+        FileArg::Path(_) => Some(fingerprint(&file)?),
+    };
+    let before = seen.as_ref().filter(|_| !flags.new);
+    let before = before
+        .map(|seen| earlier(context, seen, &settings, None))
+        .transpose()?
+        .flatten();
+    let job = match before {
+        Some(job) if job.state == JobState::Done => {
+            tell_done_before(&job, context);
+            job.id
+        }
+        before => {
+            let worked = work_off(&file, seen, settings, before, flags, context).await?;
+            match worked {
+                (Some(job), Followed::Reached) => job,
+                (job, _) => return Ok(interrupted(job, context)),
+            }
+        }
+    };
+    conclude(job, flags, context)
+}
+
+fn tell_done_before(job: &Job, context: &mut Context) {
+    context.say.note(&format!(
+        "job {} has done this file before; `--new` asks everything again",
+        job.id
+    ));
+}
+
+/// The newest job of the same content and settings that was not cancelled, and is not `itself`.
+fn earlier(
+    context: &Context,
+    seen: &SourceSeen,
+    settings: &JobSettings,
+    itself: Option<JobId>,
+) -> Result<Option<Job>, Trouble> {
+    let Some(reader) = context.reader()? else {
+        return Ok(None);
+    };
+    let jobs = reader.jobs()?;
+    Ok(jobs
+        .into_iter()
+        .filter(|job| job.source.hash == seen.hash && job.settings.asks_the_same(settings))
+        .filter(|job| !matches!(job.state, JobState::Cancelled | JobState::Reading))
+        .filter(|job| Some(job.id) != itself)
+        .max_by_key(|job| job.id))
+}
+
+async fn work_off(
+    file: &Path,
+    seen: Option<SourceSeen>,
+    settings: JobSettings,
+    before: Option<Job>,
+    flags: &Run,
+    context: &mut Context,
+) -> Result<(Option<JobId>, Followed), Trouble> {
+    let server = context.server()?;
+    check_model(&server, &settings).await?;
+    let mut session = Session::open(context, server, false).await?;
+    let job = if let Some(job) = before {
+        go_on(&session, job, &settings, context).await
+    } else {
+        let hash = seen.map(|seen| seen.hash);
+        take_in(&mut session, file, hash, settings, flags.new, context).await
+    };
+    let job = match job {
+        Ok(job) => job,
+        Err(Trouble::Said) if session.is_interrupted() => {
+            session.close().await?;
+            return Ok((None, Followed::Interrupted));
+        }
+        Err(trouble) => {
+            session.close().await?;
+            return Err(trouble);
+        }
+    };
+    session.handle.work(Scope::Only(job)).await;
+    let followed = session.follow(context, Goal::Job(job), flags.json).await?;
+    Ok((Some(job), followed))
+}
+
+/// A misspelt `--model` is told before the file is read. A server that does not answer is waited
+/// for later.
+async fn check_model(server: &Ollama, settings: &JobSettings) -> Result<(), Trouble> {
+    let Some(model) = &settings.model else {
+        return Ok(());
+    };
+    match check_installed(server, std::slice::from_ref(model)).await {
+        Err(failure) if failure.class == FailureClass::ModelMissing => {
+            Err(Trouble::Wrong(failure.message, None))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Goes on with a job that an earlier run left.
+async fn go_on(
+    session: &Session,
+    job: Job,
+    settings: &JobSettings,
+    context: &mut Context,
+) -> Result<JobId, Trouble> {
+    context.say.note(&format!(
+        "going on with job {}: {} of {} are done",
+        job.id,
+        count(job.counts.total - job.counts.left()),
+        count(job.counts.total)
+    ));
+    if !job.state.is_runnable() {
+        session
+            .handle
+            .command(Command::Resume { job: job.id })
+            .await?;
+    }
+    let lanes = settings.parallel;
+    session
+        .handle
+        .command(Command::SetParallel { job: job.id, lanes })
+        .await?;
+    Ok(job.id)
+}
+
+/// Reads the file into the queue.
+pub(super) async fn take_in(
+    session: &mut Session,
+    file: &Path,
+    hash: Option<String>,
+    settings: JobSettings,
+    anew: bool,
+    context: &mut Context,
+) -> Result<JobId, Trouble> {
+    let admit = Admit {
+        path: whole_path(file),
+        name: job_name(file),
+        settings,
+        hash,
+    };
+    let same = admit.settings.clone();
+    let handle = session.handle.clone();
+    let admitting = session.or_interrupt(handle.admit(admit)).await;
+    let admitted = match admitting.ok_or(Trouble::Said)? {
+        Ok(admitted) => admitted,
+        Err(AdmitError::Problems(survey)) => {
+            for line in survey.report().lines() {
+                context.say.note(line);
+            }
+            context.say.error("nothing was put in the queue");
+            context
+                .say
+                .hint("`--skip-invalid` turns bad lines into failures and runs the others");
+            return Err(Trouble::Said);
+        }
+        Err(_) if session.is_interrupted() => return Err(Trouble::Said),
+        Err(error) => return Err(error.into()),
+    };
+    let job = admitted.job;
+    // Standard input shows what it is only when it has been read.
+    let before = if anew || file != Path::new("-") {
+        None
+    } else {
+        let seen = SourceSeen {
+            bytes: job.source.bytes,
+            hash: job.source.hash.clone(),
+        };
+        earlier(context, &seen, &same, Some(job.id))?
+    };
+    match before {
+        Some(before) => go_back(session, job.id, before, &same, context).await,
+        None => Ok(job.id),
+    }
+}
+
+/// Forgets a job that was just read, because an earlier one is the same.
+async fn go_back(
+    session: &Session,
+    job: JobId,
+    before: Job,
+    settings: &JobSettings,
+    context: &mut Context,
+) -> Result<JobId, Trouble> {
+    for command in [Command::Cancel { job }, Command::Remove { job }] {
+        session.handle.command(command).await?;
+    }
+    if before.state == JobState::Done {
+        tell_done_before(&before, context);
+        return Ok(before.id);
+    }
+    go_on(session, before, settings, context).await
+}
+
+/// The path from the root, so that it still means something when it is read in a year.
+pub(super) fn whole_path(file: &Path) -> PathBuf {
+    if file == Path::new("-") {
+        return file.to_path_buf();
+    }
+    std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf())
+}
+
+/// The file's name without folders.
+pub(super) fn job_name(file: &Path) -> String {
+    if file == Path::new("-") {
+        return "standard input".to_owned();
+    }
+    file.file_name()
+        .unwrap_or(file.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+fn interrupted(job: Option<JobId>, context: &mut Context) -> End {
+    match job {
+        Some(job) => {
+            context
+                .say
+                .note("interrupted; everything that was answered is stored");
+            context.say.hint(&format!(
+                "the same command goes on where it stopped; `batchtop export {job}` writes what is \
+                 there"
+            ));
+        }
+        None => context
+            .say
+            .note("interrupted; nothing was put in the queue"),
+    }
+    End::Interrupted
+}
+
+/// Writes the files and says how it went.
+fn conclude(id: JobId, flags: &Run, context: &mut Context) -> Outcome {
+    let Some(reader) = context.reader()? else {
+        return Err(Trouble::new(
+            "the queue has gone",
+            "start the same command again",
+        ));
+    };
+    let job = reader
+        .job(id)?
+        .ok_or(crate::store::StoreError::NoJob(id.0))?;
+    if let Some(why) = job.state.why() {
+        let hint = format!("then start the same command again, or `batchtop resume {id}`");
+        return Err(Trouble::new(
+            format!("job {id} is {}: {why}", job.state),
+            hint,
+        ));
+    }
+    let (answers, errors) = destinations(flags);
+    let written = write_results(&reader, &job, &answers, Some(&errors), Order::Input)?;
+    if let Destination::File(path) = &answers {
+        let text = format!("{} answers in {}", count(written.answers), path.display());
+        context.say.note(&text);
+    }
+    if written.errors > 0 {
+        let text = format!("{} failures in {}", count(written.errors), errors.display());
+        context.say.note(&text);
+        context.say.hint(&format!(
+            "`batchtop retry {id}`, then the same command, asks them again"
+        ));
+    }
+    summarize(&job, context);
+    Ok(if written.errors > 0 {
+        End::SomeFailed
+    } else {
+        End::Done
+    })
+}
+
+pub(super) fn summarize(job: &Job, context: &mut Context) {
+    let counts = &job.counts;
+    let took = match (job.started, job.finished) {
+        (Some(started), Some(finished)) => {
+            let millis = u64::try_from(finished.0 - started.0).unwrap_or(0);
+            format!(" in {}", duration(std::time::Duration::from_millis(millis)))
+        }
+        _ => String::new(),
+    };
+    let cut = match counts.cut {
+        0 => String::new(),
+        cut => format!(", {} cut off", count(cut)),
+    };
+    context.say.note(&format!(
+        "job {} is {}: {} of {} answered{cut}, {} failed{took}; {} tokens read, {} written",
+        job.id,
+        job.state,
+        count(counts.done),
+        count(counts.total),
+        count(counts.failed),
+        count(counts.prompt_tokens.0),
+        count(counts.answer_tokens.0),
+    ));
+}
+
+/// Where answers and failures go: beside the file unless flags say otherwise.
+fn destinations(flags: &Run) -> (Destination, PathBuf) {
+    let beside = |ending: &str| match &flags.file {
+        FileArg::Standard => PathBuf::from(format!("stdin.{ending}.jsonl")),
+        FileArg::Path(path) => beside(path, ending),
+    };
+    let answers = match (&flags.output, &flags.file) {
+        (Some(FileArg::Path(path)), _) => Destination::File(path.clone()),
+        (Some(FileArg::Standard), _) => Destination::Standard,
+        (None, _) => Destination::File(beside("results")),
+    };
+    (
+        answers,
+        flags.errors.clone().unwrap_or_else(|| beside("errors")),
+    )
+}

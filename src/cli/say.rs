@@ -1,0 +1,352 @@
+//! What is said on standard output and standard error: the one place that writes to them.
+//!
+//! Data goes to standard output, everything meant for a person at the terminal to standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::base::shown;
+use crate::config::{Color, Environment};
+
+const BOLD_RED: &str = "\u{1b}[1;31m";
+const BOLD_YELLOW: &str = "\u{1b}[1;33m";
+const BOLD_CYAN: &str = "\u{1b}[1;36m";
+const PLAIN: &str = "\u{1b}[0m";
+const CLEAR_LINE: &str = "\r\u{1b}[2K";
+/// Columns of a terminal that does not say how many it has.
+const USUAL_COLUMNS: usize = 80;
+
+/// Why data could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SayError {
+    /// Whoever read standard output went away, as `head` does: a reason to end quietly with
+    /// success, not an error.
+    #[error("nobody reads standard output any more")]
+    BrokenPipe,
+    /// Standard output cannot be written, for instance because a disk is full.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+}
+
+impl From<io::Error> for SayError {
+    fn from(why: io::Error) -> Self {
+        if why.kind() == io::ErrorKind::BrokenPipe {
+            Self::BrokenPipe
+        } else {
+            Self::Output(why)
+        }
+    }
+}
+
+/// What is known about one of the two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stream {
+    /// Whether a person sees it directly.
+    pub is_terminal: bool,
+    /// Whether colour codes may be written to it.
+    pub is_colored: bool,
+}
+
+impl Stream {
+    /// Decides about colour: a choice other than `auto` is obeyed; then `NO_COLOR`, then
+    /// `CLICOLOR_FORCE`, then whether there is a terminal that can show it.
+    pub fn decide(choice: Color, environment: &Environment, is_terminal: bool) -> Self {
+        let is_colored = match choice {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto if environment.no_color() => false,
+            Color::Auto if environment.forces_color() => true,
+            Color::Auto => is_terminal && !environment.has_dumb_terminal(),
+        };
+        Self {
+            is_terminal,
+            is_colored,
+        }
+    }
+}
+
+/// The two streams.
+#[derive(Debug)]
+pub struct Say<O, E> {
+    output: O,
+    errors: E,
+    /// What is known about standard output.
+    pub output_stream: Stream,
+    /// What is known about standard error.
+    pub error_stream: Stream,
+    progress_stands: bool,
+}
+
+/// Those of the process.
+pub type StandardSay = Say<io::Stdout, io::Stderr>;
+
+impl StandardSay {
+    /// The streams of this process.
+    pub fn of_process(choice: Color, environment: &Environment) -> Self {
+        let (output, errors) = (io::stdout(), io::stderr());
+        let output_stream = Stream::decide(choice, environment, output.is_terminal());
+        let error_stream = Stream::decide(choice, environment, errors.is_terminal());
+        Self::new((output, output_stream), (errors, error_stream))
+    }
+
+    /// Columns of the terminal now: it may have been resized.
+    pub fn columns(&self) -> usize {
+        terminal_size::terminal_size_of(io::stderr())
+            .map_or(USUAL_COLUMNS, |(width, _)| usize::from(width.0))
+    }
+}
+
+impl<O: Write, E: Write> Say<O, E> {
+    /// Streams of one's own, for tests.
+    pub fn new(output: (O, Stream), errors: (E, Stream)) -> Self {
+        Self {
+            output: output.0,
+            output_stream: output.1,
+            errors: errors.0,
+            error_stream: errors.1,
+            progress_stands: false,
+        }
+    }
+
+    /// Writes one line for a person to read to standard output. Outside text in it cannot do
+    /// anything to the terminal.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn line(&mut self, text: &str) -> Result<(), SayError> {
+        self.data(format!("{}\n", shown(text)).as_bytes())
+    }
+
+    /// Writes bytes for a program to read to standard output, exactly as they are, and passes
+    /// them on at once.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn data(&mut self, bytes: &[u8]) -> Result<(), SayError> {
+        self.clear_progress();
+        self.output.write_all(bytes)?;
+        Ok(self.output.flush()?)
+    }
+
+    /// Writes one JSON value on one line to standard output. Characters that a terminal could
+    /// obey are written as escapes, which JSON reads back as they were.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn json(&mut self, value: &impl Serialize) -> Result<(), SayError> {
+        let text = serde_json::to_string(value).map_err(io::Error::from)?;
+        self.data(format!("{}\n", escaped(&text)).as_bytes())
+    }
+
+    /// Says what went wrong.
+    pub fn error(&mut self, text: &str) {
+        self.message(Some((BOLD_RED, "error:")), text);
+    }
+
+    /// Says what may be wrong.
+    pub fn warning(&mut self, text: &str) {
+        self.message(Some((BOLD_YELLOW, "warning:")), text);
+    }
+
+    /// Says what to do about it.
+    pub fn hint(&mut self, text: &str) {
+        self.message(Some((BOLD_CYAN, "hint:")), text);
+    }
+
+    /// Says something to the person at the terminal.
+    pub fn note(&mut self, text: &str) {
+        self.message(None, text);
+    }
+
+    /// Shows a line of progress: on a terminal in place of the last one, else on a line of its
+    /// own.
+    pub fn progress(&mut self, text: &str) {
+        if !self.error_stream.is_terminal {
+            return self.note(text);
+        }
+        self.clear_progress();
+        self.tell(&shown(text));
+        self.progress_stands = true;
+    }
+
+    /// Leaves the last line of progress standing.
+    pub fn keep_progress(&mut self) {
+        if std::mem::take(&mut self.progress_stands) {
+            self.tell("\n");
+        }
+    }
+
+    fn message(&mut self, prefix: Option<(&str, &str)>, text: &str) {
+        self.clear_progress();
+        let start = match prefix {
+            Some((color, word)) if self.error_stream.is_colored => format!("{color}{word}{PLAIN} "),
+            Some((_, word)) => format!("{word} "),
+            None => String::new(),
+        };
+        self.tell(&format!("{start}{}\n", shown(text)));
+    }
+
+    fn clear_progress(&mut self) {
+        if std::mem::take(&mut self.progress_stands) {
+            self.tell(CLEAR_LINE);
+        }
+    }
+
+    /// Where standard error cannot be written there is nobody left to tell.
+    fn tell(&mut self, text: &str) {
+        let _ = self.errors.write_all(text.as_bytes());
+        let _ = self.errors.flush();
+    }
+}
+
+/// JSON has its own escapes for the control characters of ASCII; this adds those beyond.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for (plain, safe) in json.chars().zip(shown(json).chars()) {
+        if plain == safe {
+            text.push(plain);
+            continue;
+        }
+        for unit in plain.encode_utf16(&mut [0; 2]) {
+            text.extend(format!("\\u{unit:04x}").chars());
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    type Written = Say<Vec<u8>, Vec<u8>>;
+
+    fn say(is_terminal: bool, is_colored: bool) -> Written {
+        let stream = Stream {
+            is_terminal,
+            is_colored,
+        };
+        Say::new((Vec::new(), stream), (Vec::new(), stream))
+    }
+
+    fn told(say: Written) -> (String, String) {
+        (
+            String::from_utf8(say.output).unwrap(),
+            String::from_utf8(say.errors).unwrap(),
+        )
+    }
+
+    #[test]
+    fn data_and_messages_go_separate_ways() {
+        let mut say = say(false, false);
+        say.line("a job\u{1b}[2J").unwrap();
+        say.data(b"{\"a\":\"\xc2\x9b\"}\n").unwrap();
+        say.error("cannot read `\u{1b}]0;x`\nerror: none");
+        say.hint("name another");
+        say.warning("odd");
+        say.note("done");
+        let (output, errors) = told(say);
+        assert_eq!(output, "a job␛[2J\n{\"a\":\"\u{9b}\"}\n");
+        assert_eq!(
+            errors,
+            "error: cannot read `␛]0;x`␊error: none\nhint: name another\nwarning: odd\ndone\n"
+        );
+    }
+
+    #[test]
+    fn json_reads_back_as_it_was_and_holds_nothing_to_obey() {
+        let outside = "a\u{1b}[2J\u{9b}2J\u{202e}\u{e0001}é\"日本";
+        let mut say = say(true, true);
+        say.json(&[outside]).unwrap();
+        let (output, _) = told(say);
+        assert_eq!(
+            output,
+            "[\"a\\u001b[2J\\u009b2J\\u202e\\udb40\\udc01é\\\"日本\"]\n"
+        );
+        let again: Vec<String> = serde_json::from_str(&output).unwrap();
+        assert_eq!(again, [outside]);
+    }
+
+    #[test]
+    fn only_the_prefix_is_coloured() {
+        let mut say = say(true, true);
+        say.error("no");
+        say.note("yes");
+        assert_eq!(told(say).1, "\u{1b}[1;31merror:\u{1b}[0m no\nyes\n");
+    }
+
+    #[test]
+    fn progress_replaces_itself_and_makes_way_on_a_terminal() {
+        let mut say = say(true, false);
+        say.progress("1 %");
+        say.progress("2 %");
+        say.note("hello");
+        say.progress("3 %");
+        say.keep_progress();
+        say.keep_progress();
+        assert_eq!(told(say).1, "1 %\r\u{1b}[2K2 %\r\u{1b}[2Khello\n3 %\n");
+    }
+
+    #[test]
+    fn progress_makes_way_for_data() {
+        let mut say = say(true, false);
+        say.progress("1 %");
+        say.line("answer").unwrap();
+        assert_eq!(told(say), ("answer\n".into(), "1 %\r\u{1b}[2K".into()));
+    }
+
+    #[test]
+    fn progress_takes_lines_of_its_own_elsewhere() {
+        let mut say = say(false, false);
+        say.progress("1 %");
+        say.progress("2 %");
+        say.keep_progress();
+        assert_eq!(told(say).1, "1 %\n2 %\n");
+    }
+
+    struct Closed(io::ErrorKind);
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
+    #[test]
+    fn a_broken_pipe_is_told_apart() {
+        let mut gone = Say::new(
+            (Closed(io::ErrorKind::BrokenPipe), Stream::default()),
+            (Closed(io::ErrorKind::BrokenPipe), Stream::default()),
+        );
+        assert!(matches!(gone.line("x"), Err(SayError::BrokenPipe)));
+        gone.error("nobody hears this");
+        let full = Closed(io::ErrorKind::StorageFull);
+        let mut full = Say::new((full, Stream::default()), (Vec::new(), Stream::default()));
+        assert!(matches!(full.line("x"), Err(SayError::Output(_))));
+    }
+
+    #[rstest]
+    #[case::terminal(Color::Auto, &[], true, true)]
+    #[case::pipe(Color::Auto, &[], false, false)]
+    #[case::no_color(Color::Auto, &[("NO_COLOR", "1")], true, false)]
+    #[case::both(Color::Auto, &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")], true, false)]
+    #[case::forced(Color::Auto, &[("CLICOLOR_FORCE", "1")], false, true)]
+    #[case::dumb(Color::Auto, &[("TERM", "dumb")], true, false)]
+    #[case::always(Color::Always, &[("NO_COLOR", "1"), ("TERM", "dumb")], false, true)]
+    #[case::never(Color::Never, &[("CLICOLOR_FORCE", "1")], true, false)]
+    fn colour_is_decided_by_choice_then_environment_then_terminal(
+        #[case] choice: Color,
+        #[case] variables: &[(&str, &str)],
+        #[case] is_terminal: bool,
+        #[case] expected: bool,
+    ) {
+        let environment = variables.iter().copied().collect();
+        let stream = Stream::decide(choice, &environment, is_terminal);
+        assert_eq!(stream.is_colored, expected);
+    }
+}

@@ -1,0 +1,10 @@
+//! The command line as a person or a script meets it: the real binary, its exit codes, its two
+//! streams and its files.
+
+mod check;
+mod interrupts;
+mod output;
+mod queue;
+mod run;
+mod settings;
+mod storage;
