@@ -413,3 +413,24 @@ fn what_became_due_while_nobody_looked_is_not_passed_over() {
     world.run();
     world.assert_all_ended();
 }
+
+#[test]
+fn a_claim_that_comes_after_the_model_was_changed_goes_back() {
+    let settings = |model: &str| JobSettings {
+        parallel: 2,
+        model: Some(model.to_owned()),
+        ..JobSettings::default()
+    };
+    let mut world = World::new(vec![job(1, 400, settings("a")), job(2, 40, settings("b"))]);
+    // The disk takes longer than loading: a claim for `a` is on its way while `b` is loaded.
+    world.load_time = Duration::from_millis(10);
+    world.commit = Duration::from_millis(700);
+    for (ticket, at) in [1.0, 2.05, 3.1, 4.15, 5.2].into_iter().enumerate() {
+        let priority = Priority::Set(if ticket % 2 == 0 { 5 } else { -5 });
+        let job = JobId(2);
+        world.command(at, ticket as u64, Command::Prioritize { job, priority });
+    }
+    world.run();
+    world.assert_all_ended();
+    assert!(world.loads.len() > 2, "{:?}", world.loads);
+}

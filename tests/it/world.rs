@@ -277,6 +277,11 @@ impl World {
         );
         assert!(!self.trouble, "nothing starts while the disk is full");
         assert_eq!(
+            job.job.models.get(request.unit.model as usize),
+            Some(&load.model),
+            "a request is sent to its own model"
+        );
+        assert_eq!(
             self.loads.last(),
             Some(&load.model),
             "the model is loaded first"

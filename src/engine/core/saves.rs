@@ -38,7 +38,9 @@ impl Core {
             // The lanes ran dry before the disk was done.
             self.ahead = (self.ahead * 2).min(super::AHEAD_LIMIT);
         }
-        let unwanted = self.stop.is_some() || !self.is_runnable(unit.job);
+        // The model may have been changed, or the job stopped, while the disk was busy.
+        let fits = self.load.options() == entry.load(unit).as_ref();
+        let unwanted = !fits || self.stop.is_some() || !self.is_runnable(unit.job);
         for request in requests {
             if unwanted {
                 self.release_unsent(request);
