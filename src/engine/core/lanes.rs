@@ -26,7 +26,7 @@ impl Core {
             return;
         }
         let target = self.target();
-        self.drop_useless_load(target.as_ref().map(|(_, load)| load));
+        self.drop_useless_load();
         let Some((unit, load)) = target else { return };
         if matches!(&self.load, Load::Ready { options } if *options == load) {
             self.fill(&load, now);
@@ -101,24 +101,24 @@ impl Core {
     }
 
     /// Stops loading a model that no job wants any more.
-    fn drop_useless_load(&mut self, wanted: Option<&LoadOptions>) {
-        let Load::Warming { options, .. } = &self.load else {
-            return;
-        };
-        let still_wanted = wanted == Some(options)
-            || self
-                .order
-                .iter()
-                .filter_map(|id| self.jobs.get(id))
-                .any(|entry| {
-                    entry
-                        .units()
-                        .any(|u| entry.load(u).as_ref() == Some(options) && self.has_work(u))
-                });
-        if !still_wanted {
+    fn drop_useless_load(&mut self) {
+        if let Load::Warming { options, .. } = &self.load
+            && self.jobs_that_want(options).next().is_none()
+        {
             self.load = Load::None;
             self.effects.push(Effect::AbortWarm);
         }
+    }
+
+    /// The jobs with work for which the server must have loaded this.
+    pub(super) fn jobs_that_want(&self, options: &LoadOptions) -> impl Iterator<Item = JobId> {
+        let entries = self.order.iter().filter_map(|id| self.jobs.get(id));
+        entries
+            .filter(|entry| {
+                let mut units = entry.units();
+                units.any(|unit| entry.load(unit).as_ref() == Some(options) && self.has_work(unit))
+            })
+            .map(|entry| entry.job.id)
     }
 
     /// Loads what `unit` needs, once everything that runs on the present model has ended.

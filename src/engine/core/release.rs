@@ -1,6 +1,6 @@
 //! Giving requests back to the queue: after a pause, a cancel, a stop, or a change of order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{Core, Effect, Flight, Unsaved};
 use crate::model::{JobId, RequestId};
@@ -10,17 +10,11 @@ impl Core {
     /// Puts everything of the chosen jobs that is not in flight back in the queue.
     pub(super) fn release_idle(&mut self, of: impl Fn(JobId) -> bool) {
         self.release_ready(|request| of(request.unit.job));
-        let waiting: Vec<RequestId> = self
-            .waiting
-            .iter()
-            .filter(|(_, waiting)| of(waiting.request.unit.job))
-            .map(|(id, _)| *id)
-            .collect();
-        for waiting in waiting
-            .iter()
-            .filter_map(|id| self.waiting.remove(id))
-            .collect::<Vec<_>>()
-        {
+        let (out, stay): (BTreeMap<_, _>, _) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|(_, waiting)| of(waiting.request.unit.job));
+        self.waiting = stay;
+        for waiting in out.into_values() {
             self.release_unsent(waiting.request);
         }
         let (out, stay): (Vec<_>, _) = std::mem::take(&mut self.suspects)

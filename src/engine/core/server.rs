@@ -131,17 +131,7 @@ impl Core {
 
     /// The jobs that want this model cannot start.
     fn give_up_on(&mut self, options: &LoadOptions, failure: &Failure, now: Now) {
-        let hopeless: Vec<JobId> = self
-            .order
-            .iter()
-            .filter_map(|id| self.jobs.get(id))
-            .filter(|entry| {
-                entry
-                    .units()
-                    .any(|u| entry.load(u).as_ref() == Some(options) && self.has_work(u))
-            })
-            .map(|entry| entry.job.id)
-            .collect();
+        let hopeless: Vec<JobId> = self.jobs_that_want(options).collect();
         let why = advice(failure);
         for job in hopeless {
             self.set_state(job, JobState::FailedToStart { why: why.clone() }, now);
