@@ -4,7 +4,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::config::{Address, Color, Environment, Origin, Settings, load};
-use crate::model::JobId;
+use crate::model::{JobId, Parallel};
 
 fn typed(line: &str) -> Result<Arguments, clap::Error> {
     Arguments::of(std::iter::once("batchtop").chain(line.split_whitespace()))
@@ -79,7 +79,10 @@ fn every_command_is_understood(#[case] line: &str) {
 #[case("run", "<FILE>")]
 #[case("run a --parallel 0", "`0` is not between 1 and 4,096")]
 #[case("run a --parallel 4097", "`4097` is not between 1 and 4,096")]
-#[case("run a --parallel auto", "`auto` is not a whole number")]
+#[case(
+    "run a --parallel many",
+    "`many` is not a whole number; write digits only, or `auto`"
+)]
 #[case(
     "run a --num-ctx 10000001",
     "`10000001` is not between 1 and 10,000,000"
@@ -115,7 +118,7 @@ fn empty_names_are_refused() {
 fn job_flags_become_settings() {
     let line = "--parallel 4 --num-ctx 8192 --max-tokens 9 --timeout 1h --retries 0 --model m --skip-invalid";
     let expected = Settings {
-        parallel: 4,
+        parallel: Parallel::Fixed(4),
         num_ctx: Some(8192),
         max_tokens: 9,
         timeout: Duration::from_hours(1),

@@ -10,10 +10,10 @@ use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::run::{summarize, take_in};
 use super::screen;
-use super::session::{Followed, Goal, Session, TemporaryFolder, no_system};
+use super::session::{Followed, Goal, Session, Signals, TemporaryFolder, no_system};
 use crate::base::{count, shown};
 use crate::engine::Scope;
-use crate::model::{AnswerBody, Job, JobId};
+use crate::model::{AnswerBody, Job, JobId, Parallel};
 use crate::report::{Destination, Order, write_results};
 use crate::sample::{SampleOptions, request_line};
 use crate::simulator::{Script, Simulator};
@@ -31,6 +31,8 @@ pub(super) async fn run(flags: &Demo, context: &mut Context) -> Outcome {
     } else {
         Some(screen::look(context)?)
     };
+    // From before there is a folder that must not be left behind.
+    let signals = Signals::listen()?;
     let temporary = if flags.keep.is_some() {
         None
     } else {
@@ -50,7 +52,7 @@ pub(super) async fn run(flags: &Demo, context: &mut Context) -> Outcome {
         .await
         .map_err(|error| no_system("start the simulated server", &error))?;
     if let Some(look) = look {
-        let shown = show(&batch, flags, &simulator.url(), look, context).await;
+        let shown = show(&batch, flags, &simulator.url(), (look, signals), context).await;
         simulator.shutdown().await;
         return shown;
     }
@@ -59,7 +61,7 @@ pub(super) async fn run(flags: &Demo, context: &mut Context) -> Outcome {
         simulator.url(),
         count(flags.requests)
     ));
-    let worked = work(&batch, &simulator.url(), context).await;
+    let worked = work(&batch, &simulator.url(), signals, context).await;
     simulator.shutdown().await;
     match worked? {
         None => {
@@ -75,7 +77,7 @@ async fn show(
     batch: &Path,
     flags: &Demo,
     url: &str,
-    mut look: Look,
+    (mut look, signals): (Look, Signals),
     context: &mut Context,
 ) -> Outcome {
     if let Some(folder) = batch.parent() {
@@ -84,9 +86,11 @@ async fn show(
     let second = batch.with_file_name("reviews.jsonl");
     generate(&second, flags.requests.div_ceil(5), flags.seed + 1)
         .map_err(|error| no_system("write the sample batch", &error))?;
-    let mut session = Session::open(context, context.server_at(url)?, true).await?;
+    let mut session = Session::open(context, context.server_at(url)?, true)
+        .await?
+        .hearing(signals);
     let mut settings = context.loaded.settings.job();
-    settings.parallel = SLOTS;
+    settings.parallel = Parallel::Fixed(SLOTS);
     for file in [batch, &second] {
         let settings = settings.clone();
         if let Err(trouble) = take_in(&mut session, file, None, settings, true, context).await {
@@ -111,11 +115,16 @@ fn generate(batch: &Path, requests: u64, seed: u64) -> std::io::Result<()> {
     file.flush()
 }
 
-async fn work(batch: &Path, url: &str, context: &mut Context) -> Result<Option<JobId>, Trouble> {
+async fn work(
+    batch: &Path,
+    url: &str,
+    signals: Signals,
+    context: &mut Context,
+) -> Result<Option<JobId>, Trouble> {
     let server = context.server_at(url)?;
-    let mut session = Session::open(context, server, true).await?;
+    let mut session = Session::open(context, server, true).await?.hearing(signals);
     let mut settings = context.loaded.settings.job();
-    settings.parallel = SLOTS;
+    settings.parallel = Parallel::Fixed(SLOTS);
     let job = match take_in(&mut session, batch, None, settings, true, context).await {
         Ok(job) => job,
         Err(trouble) => {

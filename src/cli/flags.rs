@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Args, ValueHint};
 
 use crate::config::{Address, Color, Layer, LogLevel, PathFlags, Sourced, limits, parse};
-use crate::model::{FailureClass, JobName};
+use crate::model::{FailureClass, JobName, Parallel};
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -70,9 +70,9 @@ pub struct JobFlags {
     #[arg(long, value_name = "MODEL", value_parser = text())]
     pub model: Option<String>,
 
-    /// Requests outstanding at most, 1 to 4096
-    #[arg(long, value_name = "N", value_parser = slots())]
-    pub parallel: Option<u32>,
+    /// Requests outstanding at most, 1 to 4096, or auto: as many as the server works on at once
+    #[arg(long, value_name = "N", value_parser = |text: &str| parse::<Parallel>(text, &limits::PARALLEL))]
+    pub parallel: Option<Parallel>,
 
     /// Context window of each slot, in tokens
     #[arg(long, value_name = "N", value_parser = window())]

@@ -136,10 +136,13 @@ async fn go_on(
             .command(Command::Resume { job: job.id })
             .await?;
     }
-    let lanes = settings.parallel;
+    let parallel = settings.parallel;
     session
         .handle
-        .command(Command::SetParallel { job: job.id, lanes })
+        .command(Command::SetParallel {
+            job: job.id,
+            parallel,
+        })
         .await?;
     Ok(job.id)
 }

@@ -87,7 +87,7 @@ impl Session {
             first_byte: settings.first_byte_timeout,
             idle: settings.idle_timeout,
         };
-        let signals = Signals::new().map_err(|error| no_system("listen for signals", &error))?;
+        let signals = Signals::listen()?;
         let store = Store::open(folder)?;
         let (handle, engine) = start(Parts {
             store,
@@ -107,6 +107,11 @@ impl Session {
             _listener: listener,
             _ownership: ownership,
         }))
+    }
+
+    /// The same, hearing the signals that came since these began to listen.
+    pub(super) fn hearing(self, signals: Signals) -> Self {
+        Self { signals, ..self }
     }
 
     /// Does something that may take a while; a signal stops the engine, which ends it. `None` when
@@ -322,13 +327,20 @@ impl Drop for TemporaryFolder {
     }
 }
 
+impl Signals {
+    /// Hears those that come from now on; none of them ends the process by itself any more.
+    pub(super) fn listen() -> Result<Self, Trouble> {
+        Self::new().map_err(|error| no_system("listen for signals", &error))
+    }
+}
+
 /// The signals that ask a program to end: Ctrl-C, a closed terminal, a shutdown.
 #[cfg(unix)]
 pub(super) struct Signals([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
 impl Signals {
-    pub(super) fn new() -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self([
             signal(SignalKind::interrupt())?,
@@ -353,7 +365,7 @@ pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    pub(super) fn new() -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self)
     }
 

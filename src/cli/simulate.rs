@@ -16,7 +16,7 @@ pub(super) async fn run(flags: &Simulate, context: &mut Context) -> Outcome {
     if let Some(log) = &flags.log {
         script.log_file = Some(log.clone());
     }
-    let mut signals = Signals::new().map_err(|error| no_system("listen for signals", &error))?;
+    let mut signals = Signals::listen()?;
     let listener = TcpListener::bind(flags.listen).await.map_err(|error| {
         let what = format!("cannot listen at {}: {error}", flags.listen);
         Trouble::new(

@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use super::origin::{Origin, Sourced};
 use super::value::{Address, Color, LogLevel, Raw, Value, Wrong};
-use crate::model::JobSettings;
+use crate::model::{JobSettings, Parallel};
 
 /// What numbers and lengths of time may be, for every source alike.
 pub mod limits {
     use std::ops::RangeInclusive;
     use std::time::Duration;
 
+    use crate::model::Parallel;
+
     const MONTH: Duration = Duration::from_hours(30 * 24);
 
     /// Requests outstanding at most.
-    pub const PARALLEL: RangeInclusive<u32> = 1..=4_096;
+    pub const PARALLEL: RangeInclusive<u32> = 1..=Parallel::MOST;
     /// Tokens of a context window.
     pub const NUM_CTX: RangeInclusive<u32> = 1..=10_000_000;
     /// Tokens of an answer.
@@ -142,8 +144,8 @@ settings! {
     /// Replaces `body.model` of every line.
     model: Option<String> = None,
         "job.model", "BATCHTOP_MODEL", ();
-    /// Requests outstanding at most.
-    parallel: u32 = 1,
+    /// Requests outstanding at most, or as many as the server is found to work on at once.
+    parallel: Parallel = Parallel::Auto,
         "job.parallel", "BATCHTOP_PARALLEL", limits::PARALLEL;
     /// Context window for each slot in tokens; `None` leaves it to the server.
     num_ctx: Option<u32> = None,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::model::JobSettings;
+use crate::model::{JobSettings, Parallel};
 
 fn nothing() -> Environment {
     Environment::default()
@@ -105,20 +105,33 @@ fn a_job_starts_from_the_model_s_defaults() {
 }
 
 #[rstest]
-#[case(Some(8), Some("4"), "parallel = 2", 8, "flag")]
-#[case(None, Some("4"), "parallel = 2", 4, "environment BATCHTOP_PARALLEL")]
-#[case(None, Some(""), "parallel = 2", 2, "file /etc/batchtop.toml:2")]
-#[case(None, None, "parallel = 2", 2, "file /etc/batchtop.toml:2")]
-#[case(None, None, "", 1, "default")]
+#[case(Some(8), Some("4"), "parallel = 2", Some(8), "flag")]
+#[case(
+    None,
+    Some("4"),
+    "parallel = 2",
+    Some(4),
+    "environment BATCHTOP_PARALLEL"
+)]
+#[case(None, Some(""), "parallel = 2", Some(2), "file /etc/batchtop.toml:2")]
+#[case(None, None, "parallel = 2", Some(2), "file /etc/batchtop.toml:2")]
+#[case(
+    None,
+    Some("auto"),
+    "parallel = 2",
+    None,
+    "environment BATCHTOP_PARALLEL"
+)]
+#[case(None, None, "", None, "default")]
 fn flags_go_before_environment_before_file_before_defaults(
     #[case] flag: Option<u32>,
     #[case] variable: Option<&str>,
     #[case] line: &str,
-    #[case] parallel: u32,
+    #[case] parallel: Option<u32>,
     #[case] origin: &str,
 ) {
     let flags = Layer {
-        parallel: flag.map(Sourced::flag),
+        parallel: flag.map(Parallel::Fixed).map(Sourced::flag),
         ..Layer::default()
     };
     let environment = variable
@@ -126,7 +139,7 @@ fn flags_go_before_environment_before_file_before_defaults(
         .into_iter()
         .collect();
     let loaded = load(flags, &environment, Some(file(&format!("[job]\n{line}")))).unwrap();
-    assert_eq!(loaded.settings.parallel, parallel);
+    assert_eq!(loaded.settings.parallel.fixed(), parallel);
     assert_eq!(loaded.origin("job.parallel").to_string(), origin);
 }
 
@@ -170,11 +183,11 @@ fn ollama_host_comes_last_before_the_default_and_is_left_as_it_is(
 )]
 #[case::quoted(
     "[job]\nparallel = '4'",
-    "2:12: job.parallel: `4` is not a whole number; write it without quotes"
+    "2:12: job.parallel: `4` is not a whole number; write it without quotes, or `auto`"
 )]
 #[case::zero(
     "[job]\nparallel = 0",
-    "2:12: job.parallel: `0` is not between 1 and 4,096"
+    "2:12: job.parallel: `0` is not between 1 and 4,096; or write `auto`"
 )]
 #[case::negative(
     "[job]\nretries = -1",
@@ -235,7 +248,7 @@ fn all_problems_are_told_in_the_order_of_the_file_after_those_of_the_environment
     assert_eq!(
         told,
         [
-            "environment BATCHTOP_PARALLEL: job.parallel: `many` is not a whole number; write digits only",
+            "environment BATCHTOP_PARALLEL: job.parallel: `many` is not a whole number; write digits only, or `auto`",
             "environment BATCHTOP_SKIP_INVALID: job.skip_invalid: `2` is not a switch; write `true` or `false`",
             "/etc/batchtop.toml:2:11: job.retries: `-1` is not between 0 and 1,000",
             "/etc/batchtop.toml:3:1: job.modl: means nothing; did you mean `model`?",
@@ -474,7 +487,7 @@ proptest! {
         model in proptest::option::of("[^ \\pC]\\PC{0,20}[^ \\pC]"),
     ) {
         let flags = Layer {
-            parallel: Some(Sourced::flag(parallel)),
+            parallel: Some(Sourced::flag(Parallel::lanes(parallel))),
             num_ctx: Some(Sourced::flag(window)),
             timeout: Some(Sourced::flag(Duration::from_millis(millis))),
             model: Some(Sourced::flag(model.filter(|name| name.trim() == name))),

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::base::count;
+use crate::model::Parallel;
 
 /// A value as a source holds it, before it is known what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,6 +180,34 @@ impl Value for u32 {
 
     fn written(&self) -> Option<String> {
         Some(self.to_string())
+    }
+}
+
+impl Value for Parallel {
+    type Limits = RangeInclusive<u32>;
+
+    fn read(raw: Raw<'_>, limits: &Self::Limits) -> Result<Self, Wrong> {
+        if let Raw::Words(word) | Raw::Quoted(word) = raw
+            && word.trim() == Self::AUTO
+        {
+            return Ok(Self::Auto);
+        }
+        u32::read(raw, limits)
+            .map(Self::Fixed)
+            .map_err(|wrong| Wrong {
+                suggestion: Some(wrong.suggestion.map_or_else(
+                    || "or write `auto`".to_owned(),
+                    |cure| format!("{cure}, or `auto`"),
+                )),
+                ..wrong
+            })
+    }
+
+    fn written(&self) -> Option<String> {
+        Some(match self {
+            Self::Auto => quoted(Self::AUTO),
+            Self::Fixed(lanes) => lanes.to_string(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailureClass, JobId, RequestId};
+use super::{FailureClass, JobId, Parallel, RequestId};
 
 /// A wish about the queue. Its reply comes after the effect is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +54,8 @@ pub enum Command {
     SetParallel {
         /// Which job.
         job: JobId,
-        /// At most so many; at least one.
-        lanes: u32,
+        /// So many, or as many as are found to be best.
+        parallel: Parallel,
     },
     /// Hold the whole queue.
     PauseAll,

@@ -42,6 +42,8 @@ pub enum EventKind {
     RunnerCrash,
     /// A request met its final failure.
     RequestFailed,
+    /// The number of lanes was found or found anew.
+    Lanes,
     /// The database cannot be written; nothing new is sent until it can.
     StoreTrouble,
     /// The database can be written again.
@@ -62,6 +64,7 @@ impl EventKind {
             Self::Reloaded => "reloaded",
             Self::RunnerCrash => "runner_crash",
             Self::RequestFailed => "request_failed",
+            Self::Lanes => "lanes",
             Self::StoreTrouble => "store_trouble",
             Self::StoreWell => "store_well",
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Tokens};
+use super::{Endpoint, Parallel, Tokens};
 use crate::base::Stamp;
 
 /// The number of a job, as commands take it; never used twice.
@@ -199,7 +199,7 @@ pub struct JobSettings {
     /// Invalid lines become failures instead of stopping everything.
     pub skip_invalid: bool,
     /// Requests outstanding at most.
-    pub parallel: u32,
+    pub parallel: Parallel,
     /// Tries after the first failure that counts.
     pub retries: u32,
     /// The longest that one answer may take.
@@ -214,7 +214,7 @@ impl Default for JobSettings {
             max_tokens: 4096,
             limit: None,
             skip_invalid: false,
-            parallel: 1,
+            parallel: Parallel::Auto,
             retries: 3,
             timeout: Duration::from_mins(30),
         }
@@ -281,7 +281,7 @@ mod tests {
     fn patience_does_not_make_another_run() {
         let one = JobSettings::default();
         let patient = JobSettings {
-            parallel: 8,
+            parallel: Parallel::Fixed(8),
             retries: 9,
             ..one.clone()
         };

@@ -6,6 +6,7 @@ mod event;
 mod failure;
 mod job;
 mod limits;
+mod parallel;
 mod reading;
 mod request;
 mod snapshot;
@@ -17,6 +18,7 @@ pub use event::{Event, EventKind};
 pub use failure::{Failure, FailureClass, TokenNeed, Verdict};
 pub use job::{Counts, Job, JobId, JobSettings, JobState, LoadOptions, Source};
 pub use limits::{GuardLimits, Hours, WrongHours};
+pub use parallel::Parallel;
 pub use reading::{
     Card, CardMemory, CardProcess, CardState, HostMemory, Missing, Readings, Throttle,
 };

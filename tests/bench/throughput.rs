@@ -14,7 +14,7 @@ use batchtop::base::{bytes, count};
 use batchtop::engine::{Admit, Engine, Handle, Options, Parts, Scope, start};
 use batchtop::inference::{Ollama, Timeouts};
 use batchtop::intake::{Rules, open, read_all};
-use batchtop::model::{JobId, JobSettings, JobState};
+use batchtop::model::{JobId, JobSettings, JobState, Parallel};
 use batchtop::sample::SYSTEM_PROMPT;
 use batchtop::simulator::{Answers, Length, ModelScript, Script, Simulator};
 use batchtop::store::Store;
@@ -227,7 +227,7 @@ async fn run(
     let path = batch(folder, requests)?;
     let (handle, engine) = open_engine(data, url)?;
     let settings = JobSettings {
-        parallel,
+        parallel: Parallel::lanes(parallel),
         max_tokens: 12,
         ..JobSettings::default()
     };

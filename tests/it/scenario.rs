@@ -45,7 +45,7 @@ fn default_latency() -> u64 {
 struct ScenarioJob {
     requests: u64,
     #[serde(default = "one")]
-    parallel: u32,
+    parallel: Parallel,
     #[serde(default = "three")]
     retries: u32,
     model: Option<String>,
@@ -53,8 +53,8 @@ struct ScenarioJob {
     priority: i32,
 }
 
-fn one() -> u32 {
-    1
+fn one() -> Parallel {
+    Parallel::Fixed(1)
 }
 
 fn three() -> u32 {
@@ -205,7 +205,7 @@ fn judge(world: &World, expect: &Expect) {
 #[test]
 fn one_that_kills_the_runner_is_set_aside_and_its_neighbours_are_answered() {
     let settings = JobSettings {
-        parallel: 4,
+        parallel: Parallel::Fixed(4),
         retries: 10,
         ..JobSettings::default()
     };
@@ -260,7 +260,7 @@ fn a_request_that_loses_its_connection_for_ever_does_not_hold_the_job_for_ever()
 #[test]
 fn a_server_that_fails_everything_does_not_let_memory_grow() {
     let settings = JobSettings {
-        parallel: 8,
+        parallel: Parallel::Fixed(8),
         retries: 2,
         ..JobSettings::default()
     };
@@ -314,7 +314,10 @@ fn deed() -> impl Strategy<Value = Deed> {
             let to = if up { Move::Up } else { Move::Down };
             Deed::Command(Command::Reorder { job, to })
         }),
-        (job, 1u32..6).prop_map(|(job, lanes)| Deed::Command(Command::SetParallel { job, lanes })),
+        (job, 1u32..6).prop_map(|(job, lanes)| Deed::Command(Command::SetParallel {
+            job,
+            parallel: Parallel::lanes(lanes)
+        })),
         Just(Deed::Command(Command::PauseAll)),
         Just(Deed::Command(Command::ResumeAll)),
         (100u16..20_000).prop_map(Deed::Outage),
@@ -337,7 +340,7 @@ proptest! {
     ) {
         let jobs = sizes.iter().enumerate().map(|(n, (requests, parallel, model))| {
             let model = Some(["a", "b"][*model].to_owned());
-            let settings = JobSettings { parallel: *parallel, model, ..JobSettings::default() };
+            let settings = JobSettings { parallel: Parallel::lanes(*parallel), model, ..JobSettings::default() };
             job(n as i64 + 1, *requests, settings)
         });
         let mut world = World::new(jobs.collect());
@@ -380,7 +383,7 @@ proptest! {
     /// A stop ends at once or after what is in flight, and leaves nothing claimed.
     #[test]
     fn after_a_stop_nothing_is_left_hanging(at in 0.0f64..20.0, drain in 0.0f64..1.0, outage in any::<bool>()) {
-        let settings = JobSettings { parallel: 4, ..JobSettings::default() };
+        let settings = JobSettings { parallel: Parallel::Fixed(4), ..JobSettings::default() };
         let mut world = World::new(vec![job(1, 2_000, settings)]);
         world.policy = Box::new(|number, sent| match (number % 9, sent) {
             (0, 1) => Err(FailureClass::ServerError),
@@ -417,7 +420,7 @@ fn what_became_due_while_nobody_looked_is_not_passed_over() {
 #[test]
 fn a_claim_that_comes_after_the_model_was_changed_goes_back() {
     let settings = |model: &str| JobSettings {
-        parallel: 2,
+        parallel: Parallel::Fixed(2),
         model: Some(model.to_owned()),
         ..JobSettings::default()
     };
@@ -433,4 +436,45 @@ fn a_claim_that_comes_after_the_model_was_changed_goes_back() {
     world.run();
     world.assert_all_ended();
     assert!(world.loads.len() > 2, "{:?}", world.loads);
+}
+
+/// Works off 2,000 requests over a server with so many slots.
+fn over_slots(slots: usize, parallel: Parallel) -> World {
+    let settings = JobSettings {
+        parallel,
+        ..JobSettings::default()
+    };
+    let mut world = World::new(vec![job(1, 2_000, settings)]);
+    world.slots = vec![Moment::ZERO; slots];
+    world.latency = Duration::from_secs(1);
+    world.spread = 0.5;
+    world.run();
+    world.assert_all_ended();
+    world
+}
+
+#[rstest::rstest]
+#[case(1)]
+#[case(2)]
+#[case(4)]
+#[case(8)]
+fn the_number_of_lanes_is_found(#[case] slots: usize) {
+    let world = over_slots(slots, Parallel::Auto);
+    let told = |event: &&Event| event.kind == EventKind::Lanes;
+    let place = world.events.iter().position(|event| told(&event)).unwrap();
+    assert!(
+        world.ends_before[place] <= 100,
+        "{}",
+        world.ends_before[place]
+    );
+    for event in world.events.iter().filter(told) {
+        let lanes: usize = event.text.split(' ').next().unwrap().parse().unwrap();
+        assert!(lanes.abs_diff(slots) <= 1, "{}", event.text);
+    }
+    let best = over_slots(slots, Parallel::Fixed(slots as u32)).now.0;
+    assert!(
+        best >= world.now.0.mul_f64(0.95),
+        "{best:?} {:?}",
+        world.now
+    );
 }

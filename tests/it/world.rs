@@ -20,6 +20,8 @@ pub(crate) struct World {
     pub(crate) latency: Duration,
     /// How much longer some answers take than others, as a part of the latency.
     pub(crate) spread: f64,
+    /// When each of the server's slots is free again; without any, it works on everything at once.
+    pub(crate) slots: Vec<Moment>,
     pub(crate) commit: Duration,
     pub(crate) load_time: Duration,
     /// Times at which the server does not answer.
@@ -33,9 +35,11 @@ pub(crate) struct World {
     pub(crate) ends: BTreeMap<RequestId, Vec<End>>,
     pub(crate) replies: BTreeMap<Ticket, Result<Done, CommandError>>,
     pub(crate) events: Vec<Event>,
+    /// How many requests had ended before each event.
+    pub(crate) ends_before: Vec<usize>,
     pub(crate) stopped: bool,
     pub(crate) peak_in_flight: usize,
-    in_flight: BTreeMap<RequestId, (SendId, JobId, u32)>,
+    in_flight: BTreeMap<RequestId, (SendId, JobId, Parallel)>,
     probing: bool,
     agenda: BinaryHeap<Appointment>,
     appointments: u64,
@@ -127,6 +131,7 @@ impl World {
             policy: Box::new(|_, _| Ok(())),
             latency: Duration::from_millis(50),
             spread: 0.0,
+            slots: Vec::new(),
             commit: Duration::from_millis(8),
             load_time: Duration::from_secs(3),
             outages: Vec::new(),
@@ -138,6 +143,7 @@ impl World {
             ends: BTreeMap::new(),
             replies: BTreeMap::new(),
             events: Vec::new(),
+            ends_before: Vec::new(),
             stopped: false,
             peak_in_flight: 0,
             in_flight: BTreeMap::new(),
@@ -237,7 +243,10 @@ impl World {
                         "one reply a command"
                     );
                 }
-                Effect::Tell(event) => self.events.push(event),
+                Effect::Tell(event) => {
+                    self.ends_before.push(self.ends.len());
+                    self.events.push(event);
+                }
                 Effect::Publish(published) => {
                     self.ends
                         .entry(published.request)
@@ -295,7 +304,8 @@ impl World {
         assert!(before.is_none(), "a request flies once at a time");
         let number = (request.id.0 % 1_000_000) as u64;
         let slowness = 1.0 + self.spread * (number % 7) as f64 / 7.0;
-        let end = self.now + self.latency.mul_f64(slowness);
+        let worked = self.latency.mul_f64(slowness);
+        let end = self.occupy(worked);
         let result = if self.is_down(self.now) {
             Err(FailureClass::ServerDown)
         } else if self
@@ -308,9 +318,21 @@ impl World {
             (self.policy)(number, self.sent[&request.id])
         };
         let result = result
-            .map(|()| Box::new(answer()))
+            .map(|()| Box::new(answer(end - self.now, worked)))
             .map_err(|class| Failure::new(class, "x"));
         self.at(end, Input::Ended(request.id, id, result));
+    }
+
+    /// When the server has worked for so long on a request that arrives now.
+    fn occupy(&mut self, worked: Duration) -> Moment {
+        let now = self.now;
+        match self.slots.iter_mut().min() {
+            Some(slot) => {
+                *slot = (*slot).max(now) + worked;
+                *slot
+            }
+            None => now + worked,
+        }
     }
 
     fn warm(&mut self, load: LoadOptions) {
@@ -349,18 +371,12 @@ impl World {
 
     fn check(&mut self) {
         self.peak_in_flight = self.peak_in_flight.max(self.in_flight.len());
-        if let Some((_, _, lanes)) = self.in_flight.values().min_by_key(|(_, _, lanes)| *lanes) {
-            let most = self
-                .in_flight
-                .values()
-                .map(|(_, _, lanes)| *lanes)
-                .max()
-                .unwrap_or(*lanes);
-            assert!(
-                self.in_flight.len() <= most as usize,
-                "more in flight than lanes"
-            );
-        }
+        let lanes = self.in_flight.values().map(|(_, _, lanes)| lanes.fixed());
+        let most = lanes.map(|lanes| lanes.unwrap_or(64)).max();
+        assert!(
+            self.in_flight.len() <= most.unwrap_or(0) as usize,
+            "more in flight than lanes"
+        );
     }
 
     fn write(&mut self, write: Write) -> Written {
@@ -530,7 +546,7 @@ impl World {
     }
 }
 
-fn answer() -> Answer {
+fn answer(total: Duration, worked: Duration) -> Answer {
     Answer {
         model: "m".into(),
         body: AnswerBody::Completion { text: "t".into() },
@@ -542,6 +558,9 @@ fn answer() -> Answer {
         },
         timings: Timings {
             load: Some(Duration::from_millis(2)),
+            total: Some(total + Duration::from_millis(2)),
+            prefill: Some(worked / 4),
+            decode: Some(worked * 3 / 4),
             ..Timings::default()
         },
     }

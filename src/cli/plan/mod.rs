@@ -65,7 +65,7 @@ impl Wish {
     pub(super) fn of(settings: &Settings) -> Self {
         Self {
             window: settings.num_ctx.map(u64::from),
-            slots: settings.parallel,
+            slots: settings.parallel.fixed().unwrap_or(1),
             cache: CacheType::default(),
         }
     }

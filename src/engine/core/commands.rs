@@ -3,7 +3,8 @@
 use super::{Core, Effect, Entry, Now, Ticket};
 use crate::base::count;
 use crate::model::{
-    Command, CommandError, Done, EventKind, JobId, JobState, Move, Priority, WhichFailures,
+    Command, CommandError, Done, EventKind, JobId, JobState, Move, Parallel, Priority,
+    WhichFailures,
 };
 use crate::store::{Write, Written};
 
@@ -39,7 +40,7 @@ impl Core {
             Command::Remove { job } => self.remove(ticket, job),
             Command::Prioritize { job, priority } => self.prioritize(ticket, job, priority, now),
             Command::Reorder { job, to } => self.reorder(ticket, job, to),
-            Command::SetParallel { job, lanes } => self.set_parallel(ticket, job, lanes, now),
+            Command::SetParallel { job, parallel } => self.set_parallel(ticket, job, parallel, now),
             Command::PauseAll => Ok(Some(self.hold(true))),
             Command::ResumeAll => Ok(Some(self.hold(false))),
         };
@@ -242,19 +243,24 @@ impl Core {
         Ok(None)
     }
 
-    fn set_parallel(&mut self, ticket: Ticket, id: JobId, lanes: u32, now: Now) -> Answered {
-        if lanes == 0 {
-            let message = "0 lanes would send nothing";
-            return Err(CommandError::new(message, "pause the job to hold it"));
-        }
+    fn set_parallel(
+        &mut self,
+        ticket: Ticket,
+        id: JobId,
+        parallel: Parallel,
+        now: Now,
+    ) -> Answered {
         let entry = self.entry(id)?;
-        if entry.job.settings.parallel == lanes {
+        if entry.job.settings.parallel == parallel {
             return Ok(Some(UNCHANGED));
         }
-        entry.job.settings.parallel = lanes;
+        entry.job.settings.parallel = parallel;
         entry.settings = std::sync::Arc::new(entry.job.settings.clone());
         let settings = entry.job.settings.clone();
-        let text = format!("`{}` has {lanes} lanes now", entry.job.name);
+        let text = match parallel {
+            Parallel::Auto => format!("the lanes of `{}` are found from now on", entry.job.name),
+            Parallel::Fixed(lanes) => format!("`{}` has {lanes} lanes now", entry.job.name),
+        };
         self.begin(ticket, Asked::Change);
         self.effects.push(Effect::Write(
             Write::SetSettings(id, settings),

@@ -38,6 +38,7 @@ impl Core {
 
     fn answered(&mut self, flight: &Flight, answer: Box<Answer>, now: Now) {
         self.notice_reload(flight, &answer, now);
+        self.tune(flight, &answer, now);
         let job = flight.request.unit.job;
         let end = End::Answered {
             usage: answer.usage,
@@ -97,6 +98,10 @@ impl Core {
                 self.suspects.push(Suspect { flight, failure });
                 self.doubt();
             }
+            FailureClass::Busy => {
+                self.ease(&flight, "the server is too busy", now);
+                self.settle(flight, failure, now);
+            }
             _ => self.settle(flight, failure, now),
         }
     }
@@ -136,6 +141,7 @@ impl Core {
             self.load = Load::None;
             let job = Some(flight.request.unit.job);
             self.tell(job, EventKind::RunnerCrash, failure.message.clone(), now);
+            self.ease(flight, "the runner crashed", now);
         }
     }
 

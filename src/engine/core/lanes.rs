@@ -2,7 +2,7 @@
 
 use super::{Core, Effect, Flight, Load, Now, Scope, SendId, Sending, Server, UNSAVED_LIMIT};
 use crate::base::Moment;
-use crate::model::{EventKind, JobId, JobState, LoadOptions, RequestId};
+use crate::model::{EventKind, JobId, JobState, LoadOptions, Parallel, RequestId};
 use crate::store::{Claimed, Unit, Write};
 
 /// Requests that may wait for another try. More would let memory grow while a server fails
@@ -221,7 +221,10 @@ impl Core {
     pub(super) fn lanes_of(&self, job: JobId) -> usize {
         self.jobs
             .get(&job)
-            .map_or(0, |entry| entry.settings.parallel.max(1) as usize)
+            .map_or(0, |entry| match entry.settings.parallel {
+                Parallel::Fixed(lanes) => lanes.max(1) as usize,
+                Parallel::Auto => self.tuned_lanes(),
+            })
     }
 
     fn is_crowded(&self) -> bool {
@@ -258,6 +261,7 @@ impl Core {
             nudge,
             free_tries,
             since: now.moment,
+            beside: self.flight.len() as u32 + 1,
         };
         self.flight.insert(flight.request.id, flight);
     }

@@ -6,7 +6,8 @@
 //!
 //! The parts: `lanes` fills the lanes, `ends` says what an ended request means, `server` holds the
 //! breaker and the model that is loaded, `release` gives requests back, `commands` does what people ask, `saves` hears what is on
-//! disk, `view` shows it all.
+//! disk, `tuner` finds how many lanes are best, `view` shows it
+//! all.
 
 mod commands;
 mod ends;
@@ -15,6 +16,8 @@ mod messages;
 mod release;
 mod saves;
 mod server;
+mod tuner;
+mod tuning;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -27,6 +30,8 @@ use crate::model::{
     RequestId,
 };
 use crate::store::{Claimed, Unit, Write};
+
+use tuner::Tuner;
 
 pub use messages::{Effect, End, Input, Now, Published, Scope, SendId, Sending, Ticket};
 pub use view::Overview;
@@ -61,6 +66,8 @@ pub struct Core {
     waiting: BTreeMap<RequestId, Waiting>,
     /// Ended in a way that only the server's health explains; a probe decides.
     suspects: Vec<Suspect>,
+    /// How many lanes are best, by what is loaded.
+    tuners: HashMap<LoadOptions, Tuner>,
     /// Given to the store and not yet on disk.
     unsaved: HashMap<RequestId, Unsaved>,
     commands: BTreeMap<Ticket, commands::Asked>,
@@ -123,6 +130,8 @@ struct Flight {
     nudge: u32,
     free_tries: u32,
     since: Moment,
+    /// How many were outstanding when it was sent, itself included.
+    beside: u32,
 }
 
 #[derive(Debug)]
@@ -170,6 +179,7 @@ impl Core {
             flight: BTreeMap::new(),
             waiting: BTreeMap::new(),
             suspects: Vec::new(),
+            tuners: HashMap::new(),
             unsaved: HashMap::new(),
             commands: BTreeMap::new(),
             sends: 0,

@@ -99,6 +99,7 @@ impl Core {
                 let text = format!("`{}` is loaded ({})", options.model, duration(took));
                 self.tell(None, EventKind::Loaded, text, now);
                 self.reload_told = Some(now.moment);
+                self.begin_tuning(options, now);
                 self.load = Load::Ready {
                     options: options.clone(),
                 };

@@ -137,7 +137,7 @@ fn marks(
 const fn sign(kind: EventKind, theme: &Theme) -> &'static str {
     match kind {
         EventKind::JobState => theme.sign("▴", "^"),
-        EventKind::Setting => theme.sign("◆", "*"),
+        EventKind::Setting | EventKind::Lanes => theme.sign("◆", "*"),
         EventKind::ServerDown | EventKind::StoreTrouble | EventKind::RunnerCrash => {
             theme.sign("✗", "x")
         }

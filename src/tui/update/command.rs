@@ -1,7 +1,8 @@
 //! Commands about jobs.
 
 use crate::model::{
-    Command, CommandError, Done, JobState, JobView, Move, Priority, Snapshot, WhichFailures,
+    Command, CommandError, Done, JobState, JobView, Move, Parallel, Priority, Snapshot,
+    WhichFailures,
 };
 use crate::tui::action::Action;
 use crate::tui::dialog::{Confirm, Dialog, Question};
@@ -178,7 +179,8 @@ fn command(
             } else {
                 now.saturating_sub(1).max(1)
             };
-            (Command::SetParallel { job, lanes }, "lanes of")
+            let parallel = Parallel::lanes(lanes);
+            (Command::SetParallel { job, parallel }, "lanes of")
         }
         _ => return None,
     })

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use rstest::rstest;
 
 use super::*;
-use crate::model::{Command, CommandError, Done, JobId, Move, Priority, RequestId, WhichFailures};
+use crate::model::{
+    Command, CommandError, Done, JobId, Move, Parallel, Priority, RequestId, WhichFailures,
+};
 use crate::tui::testing::{drawn, snapshot, text, ui};
 use crate::tui::theme::Theme;
 use crate::tui::ui::Row;
@@ -35,8 +37,8 @@ fn commands(asks: Vec<Ask>) -> Vec<Command> {
 #[case("-", Command::Prioritize { job: JobId(1), priority: Priority::Step(-1) })]
 #[case("K", Command::Reorder { job: JobId(1), to: Move::Up })]
 #[case("J", Command::Reorder { job: JobId(1), to: Move::Down })]
-#[case("[", Command::SetParallel { job: JobId(1), lanes: 1 })]
-#[case("]", Command::SetParallel { job: JobId(1), lanes: 3 })]
+#[case("[", Command::SetParallel { job: JobId(1), parallel: Parallel::Fixed(1) })]
+#[case("]", Command::SetParallel { job: JobId(1), parallel: Parallel::Fixed(3) })]
 fn keys_command_the_job_under_the_cursor(#[case] key: &str, #[case] expected: Command) {
     assert_eq!(
         commands(press(&mut ui(), &snapshot("busy"), key)),

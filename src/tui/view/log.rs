@@ -49,6 +49,8 @@ const fn meaning(kind: EventKind) -> Meaning {
         | EventKind::StoreTrouble => Meaning::Bad,
         EventKind::Reloaded | EventKind::Retried => Meaning::Warn,
         EventKind::ServerUp | EventKind::Loaded | EventKind::StoreWell => Meaning::Good,
-        EventKind::JobState | EventKind::Setting | EventKind::Loading => Meaning::Accent,
+        EventKind::JobState | EventKind::Setting | EventKind::Lanes | EventKind::Loading => {
+            Meaning::Accent
+        }
     }
 }

@@ -22,7 +22,9 @@ fn the_settings_file_is_written_found_and_checked() {
 
 #[test]
 fn settings_come_from_flags_then_environment_then_file_then_defaults() {
-    let stage = Stage::new().set("BATCHTOP_RETRIES", "7");
+    let stage = Stage::new()
+        .set("BATCHTOP_RETRIES", "7")
+        .set("BATCHTOP_PARALLEL", "");
     stage.write("c.toml", "[job]\nparallel = 3\nretries = 5\n");
     let printed = stage.run("config print --config c.toml").with(0).out;
     let line = |name: &str| {

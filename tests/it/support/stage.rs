@@ -141,6 +141,8 @@ impl Stage {
             .env("PATH", "/usr/bin:/bin")
             .env("BATCHTOP_DATA_DIR", self.data())
             .env("BATCHTOP_SERVER", self.server.url())
+            // One after the other, so that what happens to which request is certain.
+            .env("BATCHTOP_PARALLEL", "1")
             .envs(self.settings.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path());
         command

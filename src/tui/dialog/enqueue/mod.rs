@@ -193,6 +193,7 @@ fn refusal(found: &Found, settings: &JobSettings) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Parallel;
 
     fn dialog(found: Found) -> Enqueue {
         let start = Start::default();
@@ -226,7 +227,7 @@ mod tests {
         };
         assert_eq!(
             (admit.name.as_str(), admit.settings.parallel),
-            ("a.jsonl", 2)
+            ("a.jsonl", Parallel::Fixed(1))
         );
         assert_eq!(admit.hash.as_deref(), Some("abc"));
         assert_eq!(press(&mut dialog, "enter"), Reaction::Stay);

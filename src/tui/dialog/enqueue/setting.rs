@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{count, duration};
-use crate::model::JobSettings;
+use crate::model::{JobSettings, Parallel};
 
 /// A setting, in the order of the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,6 @@ pub(super) enum Setting {
 /// The smallest window that is worth stepping to.
 const SMALLEST_WINDOW: u32 = 2_048;
 /// The most that each may be, as in the settings file.
-const MOST_PARALLEL: u32 = 4_096;
 const MOST_TOKENS: u32 = 10_000_000;
 const MOST_RETRIES: u32 = 1_000;
 const MOST_MINUTES: u64 = 24 * 60;
@@ -64,8 +63,9 @@ impl Setting {
                 .clone()
                 .unwrap_or_else(|| "as the file says".to_owned()),
             Self::Parallel => match settings.parallel {
-                1 => "1 lane".to_owned(),
-                lanes => format!("{} lanes", count(u64::from(lanes))),
+                Parallel::Auto => "found by itself".to_owned(),
+                Parallel::Fixed(1) => "1 lane".to_owned(),
+                Parallel::Fixed(lanes) => format!("{} lanes", count(u64::from(lanes))),
             },
             Self::Window => settings.num_ctx.map_or_else(
                 || "as the server has it".to_owned(),
@@ -84,10 +84,8 @@ pub(super) fn step(setting: Setting, settings: &mut JobSettings, models: &[Strin
     match setting {
         Setting::Model => settings.model = next_model(settings.model.as_deref(), models, by),
         Setting::Parallel => {
-            settings.parallel = settings
-                .parallel
-                .saturating_add_signed(by)
-                .clamp(1, MOST_PARALLEL);
+            let lanes = settings.parallel.fixed().unwrap_or(0);
+            settings.parallel = parallel(lanes.saturating_add_signed(by));
         }
         Setting::Window => settings.num_ctx = next_window(settings.num_ctx, by),
         Setting::Cap => settings.max_tokens = doubled(settings.max_tokens, by),
@@ -107,7 +105,10 @@ pub(super) fn step(setting: Setting, settings: &mut JobSettings, models: &[Strin
 pub(super) fn digit(setting: Setting, settings: &mut JobSettings, typed: u32) {
     let longer = |number: u32, most| number.saturating_mul(10).saturating_add(typed).min(most);
     match setting {
-        Setting::Parallel => settings.parallel = longer(settings.parallel, MOST_PARALLEL).max(1),
+        Setting::Parallel => {
+            let lanes = settings.parallel.fixed().unwrap_or(0);
+            settings.parallel = parallel(longer(lanes, Parallel::MOST));
+        }
         Setting::Window => {
             let window = longer(settings.num_ctx.unwrap_or(0), MOST_TOKENS);
             settings.num_ctx = (window > 0).then_some(window);
@@ -126,7 +127,9 @@ pub(super) fn digit(setting: Setting, settings: &mut JobSettings, typed: u32) {
 pub(super) fn rub(setting: Setting, settings: &mut JobSettings) {
     match setting {
         Setting::Model => settings.model = None,
-        Setting::Parallel => settings.parallel = (settings.parallel / 10).max(1),
+        Setting::Parallel => {
+            settings.parallel = parallel(settings.parallel.fixed().unwrap_or(0) / 10);
+        }
         Setting::Window => {
             let window = settings.num_ctx.unwrap_or(0) / 10;
             settings.num_ctx = (window > 0).then_some(window);
@@ -138,6 +141,14 @@ pub(super) fn rub(setting: Setting, settings: &mut JobSettings) {
             set_minutes(settings, minutes);
         }
         Setting::SkipInvalid => settings.skip_invalid = false,
+    }
+}
+
+/// Below one lane the number is found.
+const fn parallel(lanes: u32) -> Parallel {
+    match lanes {
+        0 => Parallel::Auto,
+        lanes => Parallel::lanes(lanes),
     }
 }
 
@@ -190,12 +201,14 @@ mod tests {
                 step(setting, &mut settings, &[], 1);
                 digit(setting, &mut settings, 9);
             }
-            assert!(settings.parallel <= MOST_PARALLEL && settings.max_tokens <= MOST_TOKENS);
+            let lanes = settings.parallel.fixed();
+            assert!(lanes.is_none_or(|lanes| lanes <= Parallel::MOST));
+            assert!(settings.max_tokens <= MOST_TOKENS);
             for _ in 0..40 {
                 rub(setting, &mut settings);
                 step(setting, &mut settings, &[], -1);
             }
-            assert!(settings.parallel >= 1 && settings.max_tokens >= 1);
+            assert!(settings.parallel.fixed() != Some(0) && settings.max_tokens >= 1);
             assert!(settings.timeout >= Duration::from_mins(1));
         }
     }
