@@ -5,6 +5,8 @@ mod check;
 mod interrupts;
 mod output;
 mod queue;
+#[cfg(target_os = "linux")]
+mod room;
 mod run;
 mod settings;
 mod storage;

@@ -1,11 +1,10 @@
-//! Folders that cannot be written, databases of another kind, a disk without room.
+//! Folders that cannot be written, and databases of another kind.
 
 use std::path::Path;
 
-use batchtop::model::RequestState;
 use batchtop::simulator::Script;
 
-use crate::support::{Running, Signal, Stage, batch, until};
+use crate::support::{Stage, batch, until};
 
 const QUEUE: &str = "data/queue.db";
 
@@ -99,66 +98,6 @@ fn a_database_damaged_within_makes_nothing_worse() {
     let finished = stage.run("run b.jsonl");
     assert_eq!(finished.code, Some(2), "{finished:?}");
     assert!(!finished.err.contains("panic"), "{finished:?}");
-}
-
-/// The program with files of at most so many blocks of 512 bytes, as on a disk that is full.
-fn without_room(stage: &Stage, blocks: u32, arguments: &str) -> Running {
-    let mut shell = stage.process("/bin/sh");
-    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$B\" {arguments}");
-    shell.args(["-c", &script]).env("B", Stage::binary());
-    Running::start(&mut shell, b"")
-}
-
-#[test]
-fn a_full_disk_stops_a_file_from_coming_in_and_leaves_nothing_of_it() {
-    let stage = Stage::new();
-    stage.write("b.jsonl", batch(3_000));
-    without_room(&stage, 400, "enqueue b.jsonl")
-        .ends()
-        .with(2)
-        .saying("no room is left")
-        .saying("free some room");
-    stage.run("enqueue b.jsonl").with(0);
-    let jobs = stage.run("jobs --json").with(0).out;
-    let jobs: serde_json::Value = serde_json::from_str(&jobs).unwrap();
-    assert_eq!(jobs.as_array().unwrap().len(), 1, "{jobs}");
-    assert_eq!(jobs[0]["counts"]["total"], 3_000);
-}
-
-#[test]
-fn a_disk_that_is_full_in_the_run_is_waited_for_and_loses_nothing() {
-    let stage = Stage::with(Script::instant())
-        .set("BATCHTOP_PROGRESS_EVERY", "100ms")
-        .set("BATCHTOP_DRAIN", "200ms");
-    stage.write("b.jsonl", batch(300));
-    stage.run("enqueue b.jsonl --parallel 4").with(0);
-    let work = without_room(&stage, 160, "work");
-    work.says("no room is left");
-    work.signal(Signal::Interrupt);
-    work.ends().with(130);
-    let stored: Vec<String> = stage
-        .rows(1)
-        .into_iter()
-        .filter(|(_, (state, _))| *state == RequestState::Done)
-        .map(|(id, _)| id)
-        .collect();
-    assert!(
-        (1..300).contains(&stored.len()),
-        "{} are stored",
-        stored.len()
-    );
-    let seen = stage.asked().len();
-    stage.run("work").with(0);
-    let rows = stage.rows(1);
-    assert_eq!(rows.len(), 300);
-    assert!(rows.values().all(|(state, _)| *state == RequestState::Done));
-    let again = stage.asked().split_off(seen);
-    for id in &stored {
-        let is_it = |entry: &&batchtop::simulator::LogEntry| {
-            entry.marker.as_deref() == Some(&format!("{id} is a number"))
-        };
-        assert_eq!(again.iter().filter(is_it).count(), 0, "{id} was stored");
-    }
 }
 
 #[test]

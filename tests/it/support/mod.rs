@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) use batch::{batch, chat, chat_with, embedding};
+#[cfg(target_os = "linux")]
+pub(crate) use process::Room;
 pub(crate) use process::{Finished, Running, Signal};
 pub(crate) use results::{Rows, json_lines, row, rows};
 pub(crate) use stage::{Stage, always, marked, once};

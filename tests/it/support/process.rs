@@ -31,6 +31,16 @@ impl Signal {
     }
 }
 
+/// How much room its files have.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Room {
+    /// Not a byte.
+    None,
+    /// As much as they need.
+    Enough,
+}
+
 /// A process under way.
 pub(crate) struct Running {
     child: Child,
@@ -107,6 +117,22 @@ impl Running {
             .args([signal.flag(), &self.id().to_string()])
             .status();
         assert!(status.expect("`kill` is there").success());
+    }
+
+    /// Lets it write no file any longer, as on a disk that is full, or as long as it likes. It
+    /// must be deaf to `SIGXFSZ`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn give_room(&self, room: Room) {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let limit = Rlimit {
+            current: match room {
+                Room::None => Some(0),
+                Room::Enough => None,
+            },
+            maximum: None,
+        };
+        let number = i32::try_from(self.id()).expect("a process number");
+        prlimit(Pid::from_raw(number), Resource::Fsize, limit).expect("the limit of a child");
     }
 
     /// Kills it on the spot, which no program can do anything about.
