@@ -1,11 +1,13 @@
 //! What every command has at hand: settings, folders, and the two streams.
 
+use std::ffi::OsStr;
+
 use super::args::Arguments;
 use super::outcome::Trouble;
 use super::say::StandardSay;
 use crate::config::{Color, Environment, Loaded, Paths, Platform, load, read_file};
 use crate::inference::{Address, Ollama, Timeouts};
-use crate::store::Reader;
+use crate::store::{KillPoint, Reader};
 
 /// What a command works with.
 pub(super) struct Context {
@@ -81,6 +83,13 @@ impl Context {
             ..Timeouts::default()
         };
         Ollama::new(address, timeouts).map_err(|error| Trouble::Wrong(error.to_string(), None))
+    }
+
+    /// Where tests want the process to end.
+    pub(super) fn kill_point(&self) -> Result<Option<KillPoint>, Trouble> {
+        let named = self.environment.kill_at().map(OsStr::to_string_lossy);
+        let point = named.map(|text| text.parse::<KillPoint>()).transpose();
+        point.map_err(|error| Trouble::Wrong(error.to_string(), None))
     }
 
     /// The queue for looking only; `None` where there is none yet.

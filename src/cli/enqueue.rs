@@ -1,6 +1,9 @@
 //! `batchtop enqueue`: files into the queue, by way of the owner if there is one.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::args::Enqueue;
 use super::check::path;
@@ -8,26 +11,47 @@ use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
 use super::run::{job_name, take_in, whole_path};
-use super::session::{Session, TemporaryFolder, no_system, owner};
+use super::session::{Session, TemporaryFolder, no_system, owned, owner};
 use crate::base::count;
-use crate::control::{self, Ask, Reply};
+use crate::control::{self, Ask, ControlError, Reply};
 use crate::engine::Admit;
 use crate::model::Job;
 use crate::store::Owner;
 
+/// An owner that is ending has left the queue within this time.
+const LEAVING: Duration = Duration::from_secs(3);
+/// Between two looks at whether it has.
+const GLANCE: Duration = Duration::from_millis(20);
+
 pub(super) async fn run(flags: &Enqueue, context: &mut Context) -> Outcome {
-    let server = context.server()?;
-    let Some(mut session) = Session::open_if_free(context, server, false).await? else {
+    let deadline = Instant::now() + LEAVING;
+    let mut files = flags.files.as_slice();
+    loop {
+        let server = context.server()?;
+        if let Some(mut session) = Session::open_if_free(context, server, false).await? {
+            let outcome = here(files, flags, &mut session, context).await;
+            session.close().await?;
+            return outcome;
+        }
         let owner = owner(&context.paths.data).await?;
-        return by_owner(flags, &owner, context).await;
-    };
-    let outcome = here(flags, &mut session, context).await;
-    session.close().await?;
-    outcome
+        files = by_owner(files, flags, &owner, context).await?;
+        match files {
+            [] => return Ok(End::Done),
+            // Standard input was read and can be read only once.
+            [FileArg::Standard, ..] => return Err(owned(&context.paths.data)),
+            _ if Instant::now() >= deadline => return Err(owned(&context.paths.data)),
+            _ => sleep(GLANCE).await,
+        }
+    }
 }
 
-async fn here(flags: &Enqueue, session: &mut Session, context: &mut Context) -> Outcome {
-    for file in &flags.files {
+async fn here(
+    files: &[FileArg],
+    flags: &Enqueue,
+    session: &mut Session,
+    context: &mut Context,
+) -> Outcome {
+    for file in files {
         let mut settings = context.loaded.settings.job();
         settings.limit = flags.job.limit;
         let taken = take_in(session, &path(file), None, settings, true, context).await;
@@ -53,8 +77,14 @@ async fn here(flags: &Enqueue, session: &mut Session, context: &mut Context) -> 
     Ok(End::Done)
 }
 
-async fn by_owner(flags: &Enqueue, owner: &Owner, context: &mut Context) -> Outcome {
-    for file in &flags.files {
+/// Has the owner read the files. Returns those that it did not read because it is ending.
+async fn by_owner<'a>(
+    mut files: &'a [FileArg],
+    flags: &Enqueue,
+    owner: &Owner,
+    context: &mut Context,
+) -> Result<&'a [FileArg], Trouble> {
+    while let [file, more @ ..] = files {
         let mut settings = context.loaded.settings.job();
         settings.limit = flags.job.limit;
         let (path, _spooled) = absolute(file)?;
@@ -68,13 +98,16 @@ async fn by_owner(flags: &Enqueue, owner: &Owner, context: &mut Context) -> Outc
             settings,
             hash: None,
         });
-        match control::ask(owner, ask).await? {
-            Reply::Enqueued(job) => tell(&job, context)?,
-            Reply::Refused(error) => return Err(error.into()),
-            Reply::Done(_) => {}
+        match control::ask(owner, ask).await {
+            Ok(Reply::Enqueued(job)) => tell(&job, context)?,
+            Ok(Reply::Refused(error)) => return Err(error.into()),
+            Ok(Reply::Ending) | Err(ControlError::Unreachable { .. }) => return Ok(files),
+            Ok(Reply::Done(_)) => {}
+            Err(error) => return Err(error.into()),
         }
+        files = more;
     }
-    Ok(End::Done)
+    Ok(files)
 }
 
 /// The path as another process must have it. Standard input belongs to this process, so it is

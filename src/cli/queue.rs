@@ -78,7 +78,7 @@ async fn command(command: Command, context: &Context) -> Result<Done, Trouble> {
         return match control::ask(&owner, Ask::Command(command)).await? {
             Reply::Done(done) => Ok(done),
             Reply::Refused(error) => Err(error.into()),
-            Reply::Enqueued(_) => Err(Trouble::Said),
+            Reply::Enqueued(_) | Reply::Ending => Err(Trouble::Said),
         };
     };
     let done = session.handle.command(command).await;

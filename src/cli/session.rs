@@ -88,7 +88,7 @@ impl Session {
             idle: settings.idle_timeout,
         };
         let signals = Signals::listen()?;
-        let store = Store::open(folder)?;
+        let store = Store::open_until(folder, context.kill_point()?)?;
         let (handle, engine) = start(Parts {
             store,
             server,
@@ -225,7 +225,7 @@ pub(super) async fn owner(folder: &Path) -> Result<Owner, Trouble> {
     }
 }
 
-fn owned(folder: &Path) -> Trouble {
+pub(super) fn owned(folder: &Path) -> Trouble {
     let who = Owner::read(folder).map_or_else(
         || "another process".to_owned(),
         |owner| format!("process {}", owner.pid),

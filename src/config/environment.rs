@@ -12,6 +12,7 @@ use super::value::{Address, Raw, Wrong};
 const PREFIX: &str = "BATCHTOP_";
 const DATA_DIR: &str = "BATCHTOP_DATA_DIR";
 const CONFIG: &str = "BATCHTOP_CONFIG";
+const KILL_AT: &str = "BATCHTOP_KILL_AT";
 const OLLAMA_HOST: &str = "OLLAMA_HOST";
 const NO_COLOR: &str = "NO_COLOR";
 const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
@@ -40,6 +41,11 @@ impl Environment {
     /// The settings file it names.
     pub fn config(&self) -> Option<PathBuf> {
         self.0.get(CONFIG).map(PathBuf::from)
+    }
+
+    /// Where tests want the process to end, as `docs/TESTING.md` describes it.
+    pub fn kill_at(&self) -> Option<&OsStr> {
+        self.0.get(KILL_AT).map(OsString::as_os_str)
     }
 
     /// Whether it asks for no colour (<https://no-color.org>).
@@ -111,7 +117,8 @@ impl Environment {
         };
         self.0
             .keys()
-            .filter(|name| name.starts_with(PREFIX) && !known().any(|one| one == name.as_str()))
+            .filter(|name| name.starts_with(PREFIX) && *name != KILL_AT)
+            .filter(|name| !known().any(|one| one == name.as_str()))
             .map(|name| Problem {
                 origin: Origin::Environment(name.clone()),
                 setting: None,

@@ -38,6 +38,8 @@ pub enum Reply {
     Enqueued(Box<Job>),
     /// Nothing was done.
     Refused(CommandError),
+    /// Nothing was done, because the owner is ending: the queue is about to be free.
+    Ending,
 }
 
 /// One line to the owner.

@@ -154,6 +154,7 @@ async fn answer(ask: Ask, handle: &Handle) -> Reply {
                     survey.problem_count()
                 ),
             )),
+            Err(AdmitError::Ended | AdmitError::Stopped) => Reply::Ending,
             Err(error) => Reply::Refused(CommandError {
                 message: error.to_string(),
                 hint: None,

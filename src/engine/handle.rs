@@ -76,11 +76,10 @@ impl Handle {
             .map_err(|_| AdmitError::Ended)??;
         let (sender, receiver) = oneshot::channel();
         let job = Box::new(admitted.job.clone());
-        self.asks
-            .send(Ask::Admitted(job, sender))
-            .await
-            .map_err(|_| AdmitError::Ended)?;
-        receiver.await.map_err(|_| AdmitError::Ended)?;
+        // It is on disk. An engine that has ended meanwhile finds it at its next start.
+        if self.asks.send(Ask::Admitted(job, sender)).await.is_ok() {
+            let _ = receiver.await;
+        }
         Ok(admitted)
     }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::StoreError;
+use super::kill_point::Side;
+use super::{KillPoint, StoreError};
 
 /// One step of the format each; a released one is never edited.
 const MIGRATIONS: &[&str] = &[include_str!("../../assets/sql/0001_start.sql")];
@@ -21,6 +22,7 @@ pub struct Store {
     pub(super) connection: Connection,
     pub(super) path: PathBuf,
     pub(super) texts: TextCache,
+    kill: Option<KillPoint>,
 }
 
 impl Store {
@@ -30,23 +32,31 @@ impl Store {
     /// Opens the database of the data folder, makes it if missing, and brings an older format up
     /// to date. A newer or damaged file is refused and left as it is.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        Self::open_until(folder, None)
+    }
+
+    /// The same; the process ends at `kill`, if one is named.
+    pub fn open_until(folder: &Path, mut kill: Option<KillPoint>) -> Result<Self, StoreError> {
         let path = folder.join(Self::FILE);
         let sorted = |error: rusqlite::Error| StoreError::from_sqlite(&error, &path);
         let mut connection = Connection::open(&path).map_err(sorted)?;
         let found = version(&connection).map_err(sorted)?;
         refuse_newer(found, &path)?;
         configure(&connection).map_err(sorted)?;
-        migrate(&mut connection, found).map_err(sorted)?;
+        migrate(&mut connection, found, &mut kill).map_err(sorted)?;
         Ok(Self {
             connection,
             path,
             texts: TextCache::default(),
+            kill,
         })
     }
 
-    /// Runs `work` in one transaction, which is on disk when this returns `Ok`.
+    /// Runs `work`, which writes things of these kinds, in one transaction, which is on disk when
+    /// this returns `Ok`.
     pub(super) fn group<T>(
         &mut self,
+        kinds: &[&str],
         work: impl FnOnce(&Transaction<'_>, &mut TextCache) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let committed = self
@@ -54,7 +64,7 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .and_then(|transaction| {
                 let result = work(&transaction, &mut self.texts)?;
-                transaction.commit().map(|()| result)
+                commit(transaction, kinds, &mut self.kill).map(|()| result)
             });
         committed.map_err(|error| StoreError::from_sqlite(&error, &self.path))
     }
@@ -103,7 +113,27 @@ fn refuse_newer(found: i64, path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+/// Commits; the process may be told to end just before or after it.
+fn commit(
+    transaction: Transaction<'_>,
+    kinds: &[&str],
+    kill: &mut Option<KillPoint>,
+) -> rusqlite::Result<()> {
+    if let Some(kill) = kill {
+        kill.pass(Side::Before, kinds);
+    }
+    transaction.commit()?;
+    if let Some(kill) = kill {
+        kill.pass(Side::After, kinds);
+    }
+    Ok(())
+}
+
+fn migrate(
+    connection: &mut Connection,
+    found: i64,
+    kill: &mut Option<KillPoint>,
+) -> rusqlite::Result<()> {
     let missing = MIGRATIONS
         .iter()
         .enumerate()
@@ -112,7 +142,7 @@ fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(sql)?;
         transaction.pragma_update(None, "user_version", step as i64 + 1)?;
-        transaction.commit()?;
+        commit(transaction, &["migrate"], kill)?;
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ impl Store {
     /// Puts in order what an owner that died left behind. Returns how many requests went back to
     /// the queue.
     pub fn recover(&mut self) -> Result<u64, StoreError> {
-        self.group(|transaction, _| jobs::recover(transaction))
+        self.group(&["recover"], |transaction, _| jobs::recover(transaction))
     }
 
     /// All jobs in the order in which they run.
@@ -95,7 +95,8 @@ impl Store {
 
     /// Writes all of `writes` in one commit, or none of them.
     pub fn apply(&mut self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
-        self.group(|transaction, texts| {
+        let kinds: Vec<&str> = writes.iter().map(Write::kind).collect();
+        self.group(&kinds, |transaction, texts| {
             writes
                 .iter()
                 .map(|write| apply(transaction, texts, write))

@@ -411,7 +411,7 @@ fn a_line_that_is_no_request_is_a_failure_where_that_is_wanted() {
 #[test]
 fn a_line_longer_than_memory_should_hold_is_refused() {
     let huge = Action::Huge {
-        bytes: 1 << 27,
+        bytes: 1 << 26,
         chunk_bytes: 1 << 26,
     };
     let stage = Stage::failing([marked("r1", huge)]);
