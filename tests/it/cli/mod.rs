@@ -2,6 +2,7 @@
 //! streams and its files.
 
 mod check;
+mod damage;
 mod interrupts;
 mod output;
 mod queue;

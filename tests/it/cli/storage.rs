@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use batchtop::model::RequestState;
 use batchtop::simulator::Script;
 
-use crate::support::{Stage, batch, until};
+use crate::support::{PATIENCE, Stage, batch, until};
 
 const QUEUE: &str = "data/queue.db";
 
@@ -112,4 +113,47 @@ fn a_queue_that_was_killed_can_be_read_before_anybody_works_it_again() {
     run.kill();
     stage.run("jobs").with(0).printing("b.jsonl");
     stage.run("pause 1").with(0).printing("is paused");
+}
+
+/// A stranger who may write and lets nobody else.
+fn stranger(stage: &Stage) -> rusqlite::Connection {
+    let stranger = rusqlite::Connection::open(stage.path(QUEUE)).unwrap();
+    stranger.busy_timeout(PATIENCE).unwrap();
+    stranger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    stranger
+}
+
+#[test]
+fn a_database_that_a_stranger_holds_is_told_and_can_still_be_read() {
+    let stage = with_a_queue();
+    let stranger = stranger(&stage);
+    stage.run("jobs").with(0).printing("b.jsonl");
+    stage
+        .run("work")
+        .with(2)
+        .saying("another program holds the database")
+        .saying("close the other program");
+    drop(stranger);
+    stage.run("work").with(0);
+}
+
+#[test]
+fn a_stranger_who_takes_the_database_in_the_run_is_waited_for() {
+    let stage = Stage::with(Script {
+        decode_rate: Some(20.0),
+        ..Script::default()
+    })
+    .set("BATCHTOP_PROGRESS_EVERY", "100ms");
+    stage.write("b.jsonl", batch(100));
+    stage.run("enqueue b.jsonl").with(0);
+    let work = stage.start("work");
+    until("it works", || (!stage.asked().is_empty()).then_some(()));
+    let stranger = stranger(&stage);
+    work.says("another program holds the database");
+    stage.play(Script::instant());
+    drop(stranger);
+    work.ends().with(0);
+    let rows = stage.rows(1);
+    assert!(rows.values().all(|(state, _)| *state == RequestState::Done));
+    assert_eq!(stage.asked().len(), rows.len(), "nothing was asked twice");
 }
