@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 pub use nearest::{is_same_model, nearest};
-pub use ollama::{Address, AddressError, Ollama, OllamaError, Timeouts};
+pub use ollama::{Address, AddressError, Ollama, OllamaError, Timeouts, read_answer};
 
 use crate::model::{Answer, Endpoint, Failure, LoadOptions, LoadedModel};
 

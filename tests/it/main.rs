@@ -13,9 +13,13 @@ mod docs;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod inference;
 #[cfg(test)]
 mod intake;
+#[cfg(test)]
+mod mixed;
 #[cfg(test)]
 mod savings;
 #[cfg(test)]

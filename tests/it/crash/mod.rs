@@ -19,27 +19,6 @@ use crate::support::{Rows, Running, Stage, batch, until};
 
 const COMMAND: &str = "run b.jsonl --parallel 8 --retries 1";
 
-/// The longer of two numbers where the long form is wanted.
-fn times(short: usize, long: usize) -> usize {
-    match std::env::var_os("BATCHTOP_LONG") {
-        Some(_) => long,
-        None => short,
-    }
-}
-
-/// Draws the moments, the same ones every time (Knuth's MMIX generator).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % end as u64) as usize
-    }
-}
-
 /// Answers of some milliseconds, as `faults` permit.
 fn script() -> Script {
     Script {

@@ -1,7 +1,7 @@
 //! Two processes that want the same queue at the same moment.
 
-use super::{Dice, Trial, script, times};
-use crate::support::{Finished, batch};
+use super::{Trial, script};
+use crate::support::{Dice, Finished, batch, times};
 
 /// One of two that started at the same moment: it did the work, or it says why not.
 fn did_its_part(finished: Finished, refusal: &str) -> bool {
@@ -16,7 +16,7 @@ fn did_its_part(finished: Finished, refusal: &str) -> bool {
 fn two_that_start_at_once_never_both_work_and_never_ask_twice() {
     let rounds = times(6, 30);
     let mut trial = Trial::of(rounds * 40, script());
-    let mut dice = Dice(1_905);
+    let mut dice = Dice::new(1_905);
     for _ in 0..rounds {
         let both = [trial.start(), trial.start()];
         trial.progress(1 + dice.below(20));

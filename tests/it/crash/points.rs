@@ -3,8 +3,8 @@
 use batchtop::simulator::{Action, Script};
 use rstest::rstest;
 
-use super::{COMMAND, Trial, script, times};
-use crate::support::{Signal, marked};
+use super::{COMMAND, Trial, script};
+use crate::support::{Signal, marked, times};
 
 /// Requests of a trial; few, so that every kind of commit is there and little else.
 const REQUESTS: usize = 24;

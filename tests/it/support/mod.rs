@@ -2,6 +2,7 @@
 //! binary; batch files; and the reading of result files.
 
 mod batch;
+mod dice;
 mod process;
 mod results;
 mod stage;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) use batch::{batch, chat, chat_with, embedding};
+pub(crate) use dice::{Dice, times};
 #[cfg(target_os = "linux")]
 pub(crate) use process::Room;
 pub(crate) use process::{Finished, Running, Signal};
