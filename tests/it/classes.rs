@@ -9,7 +9,7 @@ use batchtop::simulator::{
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Stage, always, batch, chat, chat_with, embedding, marked, once, row};
+use crate::support::{Stage, always, batch, chat, chat_with, embedding, marked, once, row, times};
 
 /// Long enough for a slow machine, short enough for a test.
 const SHORT_LIMITS: &str = "\
@@ -165,7 +165,7 @@ fn a_fault_that_stays_fails_its_request_and_no_other(
 #[case::crashes(Action::RunnerCrash { after_tokens: 0 }, 2, 1, 1)]
 #[case::crashes_within(Action::RunnerCrash { after_tokens: 3 }, 2, 1, 1)]
 #[case::slow(Action::SlowDrip { ms: 2 }, 1, 0, 0)]
-#[case::huge(Action::Huge { bytes: 1_000_000, chunk_bytes: 10_000 }, 1, 0, 0)]
+#[case::huge(Action::Huge { bytes: times(1_000_000, 50_000_000) as u64, chunk_bytes: 10_000 }, 1, 0, 0)]
 #[case::reloaded(Action::ForeignReload { num_ctx: 512 }, 1, 0, 0)]
 fn a_fault_that_passes_costs_an_attempt_and_no_answer(
     #[case] action: Action,
@@ -299,7 +299,7 @@ fn want_of_memory_in_the_run_pauses_the_job_and_keeps_its_requests() {
     outcome.finished.with(0).saying("1 of 4 are done");
     assert_eq!((outcome.answers.len(), outcome.errors.len()), (4, 0));
     let asked = stage.asked();
-    let times = |id: &str| {
+    let sent = |id: &str| {
         let is_it = |marker: &&String| marker.starts_with(&format!("{id} "));
         asked
             .iter()
@@ -308,7 +308,7 @@ fn want_of_memory_in_the_run_pauses_the_job_and_keeps_its_requests() {
             .count()
     };
     assert_eq!(
-        [times("r1"), times("r2"), times("r3"), times("r4")],
+        [sent("r1"), sent("r2"), sent("r3"), sent("r4")],
         [1, 2, 1, 1]
     );
 }
