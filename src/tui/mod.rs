@@ -18,7 +18,7 @@ pub mod keymap;
 pub mod theme;
 
 pub mod canvas;
-mod desk;
+pub mod desk;
 pub mod dialog;
 pub mod errand;
 pub mod hits;
@@ -40,6 +40,8 @@ pub mod update;
 pub mod view;
 pub mod widget;
 
+#[cfg(test)]
+mod pictures;
 #[cfg(test)]
 mod testing;
 

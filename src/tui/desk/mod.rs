@@ -115,7 +115,8 @@ async fn take(held: Option<Reader>, folder: &Path) -> Result<Reader, String> {
     }
 }
 
-fn answer(reader: &Reader, query: &Query) -> Result<Found, StoreError> {
+/// Answers one question at once.
+pub fn answer(reader: &Reader, query: &Query) -> Result<Found, StoreError> {
     Ok(match query {
         Query::Page { job, filter, at } => Found::Page(page(reader, *job, filter, *at)?),
         Query::Count { job, filter } => Found::Count(reader.matches(*job, filter, 0)?.0),

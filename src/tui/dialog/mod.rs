@@ -120,4 +120,4 @@ impl Dialog {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -87,7 +87,8 @@ fn enqueue(outside: &str) -> Dialog {
     dialog
 }
 
-fn dialog(name: &str) -> Dialog {
+/// A dialog in use.
+pub(in crate::tui) fn dialog(name: &str) -> Dialog {
     match name {
         "picker" => picker(&["candidates.jsonl", "reviews.jsonl.zst"]),
         "enqueue" => enqueue("candidates.jsonl"),

@@ -198,7 +198,8 @@ fn failures(scene: &str) -> FailureList {
     list
 }
 
-fn screen(scene: &str, view: View) -> Ui {
+/// A screen with a view over the queue open.
+pub(in crate::tui) fn screen(scene: &str, view: View) -> Ui {
     let mut ui = ui();
     ui.lists = Lists {
         requests: Some(requests(scene)),

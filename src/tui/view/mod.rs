@@ -50,4 +50,4 @@ pub fn view(scene: Scene<'_>, area: Rect, buffer: &mut Buffer) -> Hits {
 mod tests;
 
 #[cfg(test)]
-mod lists_tests;
+pub(super) mod lists_tests;
