@@ -1,6 +1,6 @@
 //! Scenes for the tests of drawing and of keys.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -376,13 +376,14 @@ pub(super) fn ui() -> Ui {
 
 /// What is drawn, and what lies where.
 pub(super) fn drawn(snapshot: &Snapshot, ui: &Ui, columns: u16, rows: u16) -> (Buffer, Hits) {
-    let keys = KeyMap::built_in();
+    // Tests draw ten thousands of pictures: the file of keys is read once.
+    static KEYS: LazyLock<KeyMap> = LazyLock::new(KeyMap::built_in);
     let area = Rect::new(0, 0, columns, rows);
     let mut buffer = Buffer::empty(area);
     let scene = Scene {
         snapshot,
         ui,
-        keys: &keys,
+        keys: &KEYS,
     };
     let hits = view(scene, area, &mut buffer);
     (buffer, hits)

@@ -141,8 +141,8 @@ fn every_size_draws_and_nothing_reaches_the_terminal_raw(
     let mut ui = ui();
     ui.dialogs.push(dialog(name));
     let snapshot = snapshot("busy");
-    for columns in (0..130).step_by(3) {
-        for rows in (0..45).step_by(2) {
+    for columns in 0..=130 {
+        for rows in 0..=45 {
             let (buffer, _) = drawn(&snapshot, &ui, columns, rows);
             let raw = |c: char| {
                 c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -248,6 +248,7 @@ fn border(path: &mut String, sign: char, (x, y): (u16, u16)) -> bool {
     match sign {
         '─' => drop(write!(path, "M{x} {centre}h{}", CELL.0)),
         '│' => drop(write!(path, "M{middle} {y}v{}", CELL.1)),
+        '└' => drop(write!(path, "M{middle} {y}v{lower}h{right}")),
         '╭' => turn(path, true, true),
         '╮' => turn(path, true, false),
         '╰' => turn(path, false, true),

@@ -31,7 +31,7 @@ fn a_closed_terminal_ends_the_run_and_loses_nothing() {
     let stage = waiting(40);
     let terminal = Terminal::unread(&stage.command(""));
     until("some are asked", || (stage.asked().len() > 4).then_some(()));
-    assert_eq!(terminal.is_closed().ends(), 130);
+    assert_eq!(terminal.closes().ends(), 130);
     everything_is_stored(&stage, 40);
     assert!(
         stage

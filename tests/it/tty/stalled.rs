@@ -34,7 +34,7 @@ fn a_run_goes_on_while_nobody_reads_the_terminal() {
     assert!(last - first >= UNREAD_MS, "too short: {times:?}");
     assert_eq!(asked.len(), REQUESTS);
     // Once somebody reads, there is the picture of now, not those of before.
-    terminal.is_read();
+    terminal.gets_read();
     terminal.types("\u{c}");
     terminal.shows("✓ b.jsonl");
     terminal.types("q");

@@ -41,7 +41,7 @@ impl Terminal {
     /// Starts a process in a terminal of the usual size.
     pub(super) fn start(command: &Command) -> Self {
         let terminal = Self::unread(command);
-        terminal.is_read();
+        terminal.gets_read();
         terminal
     }
 
@@ -62,7 +62,7 @@ impl Terminal {
     }
 
     /// From now on what it writes is read.
-    pub(super) fn is_read(&self) {
+    pub(super) fn gets_read(&self) {
         let mut reader = self.master.try_clone_reader().unwrap();
         let shown = Arc::clone(&self.shown);
         thread::spawn(move || {
@@ -162,7 +162,7 @@ impl Terminal {
     }
 
     /// Closes the window of a terminal that nobody reads, and returns what ran in it.
-    pub(super) fn is_closed(self) -> Program {
+    pub(super) fn closes(self) -> Program {
         self.program
     }
 }
