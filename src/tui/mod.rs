@@ -27,6 +27,7 @@ pub mod key;
 pub mod layout;
 pub mod lists;
 pub mod msg;
+mod pace;
 mod pane;
 pub mod place;
 pub mod query;

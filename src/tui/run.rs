@@ -15,6 +15,7 @@ use super::errand::Desk;
 use super::input::Input;
 use super::keymap::KeyMap;
 use super::msg::{Ask, Msg};
+use super::pace::Pace;
 use super::screen::Screen;
 use super::theme::{Depth, Theme};
 use super::ui::{Seat, Start, Stopping, Ui};
@@ -23,10 +24,6 @@ use super::view::view;
 use crate::engine::Handle;
 use crate::model::{CommandError, JobState, ServerState, Snapshot};
 
-/// Pictures are at least this far apart: 30 a second.
-const FRAME: Duration = Duration::from_millis(33);
-/// How soon a terminal that took nothing is tried again.
-const STALLED: Duration = Duration::from_millis(50);
 /// Replies to commands that may wait for the loop.
 const REPLIES: usize = 32;
 
@@ -113,7 +110,7 @@ pub async fn run(run: Run, look: Look) -> Result<Left, ScreenError> {
         latest,
         came: Instant::now(),
         is_stale: true,
-        drawn: None,
+        pace: Pace::default(),
         desks: Desks::new(look.data, replied.clone()),
         replied,
         left: None,
@@ -134,7 +131,7 @@ struct Face {
     came: Instant,
     /// Whether what is shown differs from what is known.
     is_stale: bool,
-    drawn: Option<Instant>,
+    pace: Pace,
     desks: Desks,
     replied: mpsc::Sender<Msg>,
     left: Option<Left>,
@@ -153,7 +150,6 @@ impl Face {
             if let Some(left) = self.left {
                 return Ok(left);
             }
-            let draw = self.is_stale.then(|| self.next_frame());
             let tick = self.next_tick();
             // Biased: people first, then the clock of pictures, then news, of which the latest
             // wins anyway.
@@ -165,7 +161,7 @@ impl Face {
                     None => input = None,
                 },
                 () = stops.next() => self.suspend()?,
-                () = at(draw) => self.draw()?,
+                () = self.next_picture() => self.draw()?,
                 Some(msg) = heard.recv() => self.take(msg)?,
                 changed = snapshots.changed(), if is_open => {
                     if changed.is_err() {
@@ -251,13 +247,14 @@ impl Face {
         Ok(())
     }
 
-    fn next_frame(&self) -> Instant {
-        let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + FRAME);
-        if self.screen.is_free() {
-            due
-        } else {
-            due.max(Instant::now() + STALLED)
+    /// Waits until there is something to draw, the time for it has come, and the picture before
+    /// it has left: a terminal that takes nothing is shown nothing.
+    async fn next_picture(&self) {
+        if !self.is_stale {
+            std::future::pending::<()>().await;
         }
+        sleep_until(self.pace.next(Instant::now())).await;
+        self.screen.freed().await;
     }
 
     /// When the next second must be counted: only where a time is shown that goes on by itself.
@@ -275,9 +272,6 @@ impl Face {
     }
 
     fn draw(&mut self) -> Result<(), ScreenError> {
-        if !self.screen.is_free() {
-            return Ok(());
-        }
         let area = self.screen.area();
         let mut buffer = Buffer::empty(area);
         let scene = Scene {
@@ -288,7 +282,7 @@ impl Face {
         let hits = view(scene, area, &mut buffer);
         self.ui.hits = hits;
         self.screen.show(buffer)?;
-        self.drawn = Some(Instant::now());
+        self.pace.drawn(Instant::now());
         self.is_stale = false;
         Ok(())
     }

@@ -24,6 +24,7 @@ use crossterm::{Command, queue};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use tokio::sync::Notify;
 
 /// The largest screen that is drawn: what a terminal says may be anything.
 const MOST_COLUMNS: u16 = 600;
@@ -52,6 +53,8 @@ pub struct Screen {
 struct Pipe {
     pieces: SyncSender<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
+    /// Told after each piece that is out.
+    freed: Arc<Notify>,
 }
 
 impl Screen {
@@ -75,10 +78,12 @@ impl Screen {
         Rect::new(0, 0, columns.min(MOST_COLUMNS), rows.min(MOST_ROWS))
     }
 
-    /// Whether what was drawn before is on its way no longer: only then is there a point in
+    /// Waits until what was drawn before is on its way no longer: only then is there a point in
     /// drawing.
-    pub fn is_free(&self) -> bool {
-        self.pipe.waiting.load(Ordering::Acquire) == 0
+    pub async fn freed(&self) {
+        while !self.pipe.is_free() {
+            self.pipe.freed.notified().await;
+        }
     }
 
     /// Shows a picture: what differs from the last one is sent.
@@ -162,7 +167,8 @@ impl Pipe {
     fn start() -> io::Result<Self> {
         let (pieces, received) = sync_channel::<Vec<u8>>(WAITING);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let left = Arc::clone(&waiting);
+        let freed = Arc::new(Notify::new());
+        let (left, out) = (Arc::clone(&waiting), Arc::clone(&freed));
         thread::Builder::new()
             .name("terminal".to_owned())
             .spawn(move || {
@@ -172,9 +178,18 @@ impl Pipe {
                     let _ = output.write_all(&piece).and_then(|()| output.flush());
                     drop(output);
                     left.fetch_sub(1, Ordering::AcqRel);
+                    out.notify_one();
                 }
             })?;
-        Ok(Self { pieces, waiting })
+        Ok(Self {
+            pieces,
+            waiting,
+            freed,
+        })
+    }
+
+    fn is_free(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) == 0
     }
 
     /// Sends it if there is room. What does not fit is lost: nothing waits for a terminal.
@@ -189,7 +204,7 @@ impl Pipe {
     fn drain(&self) -> bool {
         let mut waited = Duration::ZERO;
         let step = Duration::from_millis(5);
-        while self.waiting.load(Ordering::Acquire) > 0 {
+        while !self.is_free() {
             if waited >= PATIENCE {
                 return false;
             }

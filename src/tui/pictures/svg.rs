@@ -62,7 +62,7 @@ pub(super) fn of(buffer: &Buffer, text: Color, ground: &str) -> String {
             let mut path = String::new();
             match shape(&mut path, cell.symbol(), (x, y)) {
                 Some(ink) => shapes.entry((ink, fore)).or_default().push_str(&path),
-                None => words.add((x, y), columns, cell, fore),
+                None => words.add((x, y), columns, cell, &fore),
             }
         }
         words.end();
@@ -119,12 +119,12 @@ struct Word {
 }
 
 impl Words {
-    fn add(&mut self, at: (u16, u16), columns: u16, cell: &Cell, color: String) {
+    fn add(&mut self, at: (u16, u16), columns: u16, cell: &Cell, color: &str) {
         let symbol = cell.symbol();
         if symbol.trim().is_empty() {
             return self.end();
         }
-        let look = look(cell.modifier, &color);
+        let look = look(cell.modifier, color);
         // Signs that may come from another font keep to themselves: they shift nothing.
         let is_plain = symbol.is_ascii();
         let follows = self.open.as_ref().is_some_and(|word| {
