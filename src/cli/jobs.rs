@@ -3,6 +3,7 @@
 use super::args::Jobs;
 use super::context::Context;
 use super::outcome::{End, Outcome};
+use super::standing::standing;
 use crate::base::{count, elide, share, shown, width};
 use crate::model::Job;
 
@@ -11,7 +12,11 @@ const NAME: usize = 40;
 
 pub(super) fn run(flags: &Jobs, context: &mut Context) -> Outcome {
     let jobs = match context.reader()? {
-        Some(reader) => reader.jobs()?,
+        Some(reader) => {
+            let mut jobs = reader.jobs()?;
+            standing(&context.paths.data, &mut jobs);
+            jobs
+        }
         None => Vec::new(),
     };
     if flags.json {

@@ -29,6 +29,7 @@ mod screen;
 mod session;
 mod show;
 mod simulate;
+mod standing;
 mod work;
 
 use std::ffi::OsString;

@@ -14,7 +14,8 @@ use super::session::{Session, owner};
 use crate::config::{Color, ConfigFile, Problem, nearest, print, read_file};
 use crate::control;
 use crate::engine::Scope;
-use crate::model::Snapshot;
+use crate::model::{RequestId, Snapshot};
+use crate::store::Owner;
 use crate::tui::keymap::KeyMap;
 use crate::tui::theme::{Depth, Theme};
 use crate::tui::{self, Desk, Left, Look, Run, Start};
@@ -74,9 +75,18 @@ async fn watch(context: &Context, look: Look) -> Outcome {
     let mut watched = control::watch(&owner).await?;
     let first = watched.next().await?;
     let (sender, snapshots) = watch::channel(Arc::new(first));
+    let (watching, asked) = watch::channel(None);
     let news = tokio::spawn(async move { forward(&mut watched, &sender).await });
-    let left = Box::pin(tui::run(Run::Watched { snapshots, pid }, look)).await;
+    let asks = tokio::spawn(ask_for_answers(owner, asked));
+    let run = Run::Watched {
+        snapshots,
+        watching,
+        pid,
+    };
+    let left = Box::pin(tui::run(run, look)).await;
     news.abort();
+    // The screen has let go of its end: the last wish is passed on, and that was all.
+    let _ = asks.await;
     left.map_err(|error| Trouble::Wrong(error.to_string(), None))?;
     Ok(End::Done)
 }
@@ -85,6 +95,15 @@ async fn watch(context: &Context, look: Look) -> Outcome {
 async fn forward(watched: &mut control::Watched, sender: &watch::Sender<Arc<Snapshot>>) {
     while let Ok(snapshot) = watched.next().await {
         sender.send_replace(Arc::new(snapshot));
+    }
+}
+
+/// Tells the owner whose answer is watched here, until the screen is left.
+async fn ask_for_answers(owner: Owner, mut asked: watch::Receiver<Option<RequestId>>) {
+    while asked.changed().await.is_ok() {
+        let request = *asked.borrow_and_update();
+        // An owner that has ended is noticed by its pictures.
+        let _ = control::ask(&owner, control::Ask::Answer(request)).await;
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::args::Show;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
+use super::standing::standing;
 use crate::base::{bytes, count, duration, share, shown};
 use crate::model::Job;
 use crate::store::{FailureGroup, FindError};
@@ -21,7 +22,8 @@ pub(super) fn run(flags: &Show, context: &mut Context) -> Outcome {
     let Some(reader) = context.reader()? else {
         return Err(Trouble::from(FindError::None(name.to_string())));
     };
-    let job = reader.find(name)?;
+    let mut job = reader.find(name)?;
+    standing(&context.paths.data, std::slice::from_mut(&mut job));
     let failures = reader.failures(job.id)?;
     if flags.json {
         context.say.json(&Shown {

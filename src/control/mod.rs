@@ -14,7 +14,7 @@ pub use server::Listener;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Admit;
-use crate::model::{Command, CommandError, Done, Job};
+use crate::model::{Command, CommandError, Done, Job, RequestId};
 
 /// What may be asked of the owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub enum Ask {
     Command(Command),
     /// Put this file in the queue.
     Enqueue(Admit),
+    /// Have the pictures of the run show the answer of this request while it is written, or none.
+    Answer(Option<RequestId>),
     /// Tell how the run goes: a line with a snapshot whenever there is a new one.
     Watch,
 }

@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Ask, LONGEST_LINE, Line, Reply};
 use crate::engine::{AdmitError, Handle};
-use crate::model::CommandError;
+use crate::model::{CommandError, Done};
 use crate::store::Owner;
 
 /// Whoever connects and says nothing is not waited for.
@@ -141,6 +141,13 @@ async fn answer(ask: Ask, handle: &Handle) -> Reply {
             "watching has no single answer",
             "use the same version of batchtop in all places",
         )),
+        Ask::Answer(request) => {
+            handle.watch(request);
+            Reply::Done(Done {
+                changed: true,
+                count: u64::from(request.is_some()),
+            })
+        }
         Ask::Command(command) => handle
             .command(command)
             .await

@@ -71,6 +71,19 @@ impl Board {
         self.loaded = models;
     }
 
+    /// Failures that an earlier process has stored.
+    pub(super) fn failed_before(&mut self, failed: FailedCount) {
+        self.failed.insert((failed.job, failed.class), failed.count);
+    }
+
+    /// The failures of a job are these now: some were put back, or the job is gone.
+    pub(super) fn failed_by_class(&mut self, job: JobId, counts: Vec<(FailureClass, u64)>) {
+        self.failed.retain(|(of, _), _| *of != job);
+        let counts = counts.into_iter();
+        self.failed
+            .extend(counts.map(|(class, count)| ((job, class), count)));
+    }
+
     /// The end of a request that is on disk.
     pub(super) fn published(&mut self, published: Published, now: Moment) {
         let eta = self
@@ -113,6 +126,7 @@ impl Board {
                 state: job.state.clone(),
                 priority: job.priority,
                 counts: job.counts,
+                lanes: job.settings.parallel,
                 eta,
                 eta_p90,
                 running_for: *running_for,
@@ -148,6 +162,7 @@ impl Board {
             failures: self.failures.iter().cloned().collect(),
             failed: self.failed(),
             history: self.history.view(),
+            watched: None,
         }
     }
 

@@ -17,7 +17,7 @@ use super::handle::{Ask, Handle};
 use super::tasks::{Ended, Patience, Tasks};
 use crate::base::{Moment, Stamp};
 use crate::inference::Server;
-use crate::model::{CommandError, Done, Event, EventKind, Snapshot};
+use crate::model::{CommandError, Done, Event, EventKind, RequestId, Snapshot};
 use crate::store::{Reply, Store, StoreError, Write, Writer};
 
 /// Snapshots are at least this far apart.
@@ -91,14 +91,19 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     } = parts;
     store.recover()?;
     let jobs = store.jobs()?;
+    let failed = store.failed()?;
     let (replies_in, replies) = mpsc::channel(REPLIES);
     let (writer, thread) = Writer::start(store, replies_in)?;
     let core = Core::new(jobs);
     let start = Instant::now();
     let mut board = Board::new(server.address(), options.simulated, Moment::ZERO);
+    for one in failed {
+        board.failed_before(one);
+    }
     let first = board.snapshot(core.overview(Moment::ZERO), Moment::ZERO, Stamp::now());
     let (snapshots_in, snapshots) = watch::channel(Arc::new(first));
     let (asks_in, asks) = mpsc::channel(ASKS);
+    let (watching, watched) = watch::channel(None);
     let driver = Driver {
         core,
         board,
@@ -110,6 +115,7 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
         writer,
         start,
         snapshots: snapshots_in,
+        watched,
         published: None,
         asked_loaded: None,
         pending: HashMap::new(),
@@ -118,7 +124,7 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
         failed: None,
     };
     let task = tokio::spawn(driver.run(asks, replies, thread));
-    Ok((Handle::new(asks_in, snapshots), Engine { task }))
+    Ok((Handle::new(asks_in, snapshots, watching), Engine { task }))
 }
 
 struct Driver<S> {
@@ -129,6 +135,7 @@ struct Driver<S> {
     writer: Writer,
     start: Instant,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    watched: watch::Receiver<Option<RequestId>>,
     published: Option<Instant>,
     asked_loaded: Option<Instant>,
     pending: HashMap<Ticket, oneshot::Sender<Result<Done, CommandError>>>,
@@ -183,7 +190,12 @@ impl<S: Server> Driver<S> {
         if self.failed.is_some() || self.core.is_in_trouble() {
             replies.close();
         }
-        while replies.recv().await.is_some() {}
+        while let Some(reply) = replies.recv().await {
+            if matches!(reply, Reply::Trouble(_)) {
+                // Every answer is stored; what else is written now, the next start puts in order.
+                replies.close();
+            }
+        }
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
         match (self.failed, joined) {
             (Some(error), _) => Err(error.into()),
@@ -291,6 +303,7 @@ impl<S: Server> Driver<S> {
                     self.board
                         .published(published, Moment(self.start.elapsed()));
                 }
+                Effect::Failed(job, counts) => self.board.failed_by_class(job, counts),
                 Effect::Stopped => self.stopped = true,
             }
         }
@@ -320,7 +333,8 @@ impl<S: Server> Driver<S> {
         let mut snapshot =
             self.board
                 .snapshot(self.core.overview(now.moment), now.moment, now.stamp);
-        self.tasks.fill_in(&mut snapshot.lanes);
+        self.tasks.fill_in(&mut snapshot.lanes, self.core.loaded());
+        snapshot.watched = self.tasks.watched(*self.watched.borrow());
         self.snapshots.send_replace(Arc::new(snapshot));
         let instant = Instant::now();
         self.published = Some(instant);

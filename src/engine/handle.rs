@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::admit::{self, Admit, AdmitError, Admitted};
 use super::core::Scope;
-use crate::model::{Command, CommandError, Done, Job, Snapshot};
+use crate::model::{Command, CommandError, Done, Job, RequestId, Snapshot};
 use crate::store::Writer;
 
 /// Speaks to a running engine. Clones speak to the same one.
@@ -18,6 +18,7 @@ pub struct Handle {
     asks: mpsc::Sender<Ask>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     stopping: Arc<AtomicBool>,
+    watching: Arc<watch::Sender<Option<RequestId>>>,
 }
 
 /// What the driver is asked.
@@ -31,8 +32,13 @@ pub(super) enum Ask {
 }
 
 impl Handle {
-    pub(super) fn new(asks: mpsc::Sender<Ask>, snapshots: watch::Receiver<Arc<Snapshot>>) -> Self {
+    pub(super) fn new(
+        asks: mpsc::Sender<Ask>,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        watching: watch::Sender<Option<RequestId>>,
+    ) -> Self {
         Self {
+            watching: Arc::new(watching),
             asks,
             snapshots,
             stopping: Arc::new(AtomicBool::new(false)),
@@ -58,6 +64,12 @@ impl Handle {
     /// The latest picture of the run, at most ten a second.
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
+    }
+
+    /// Has snapshots show the answer of this request while it is written, or none. There is one
+    /// for all who look: whoever asked last is shown theirs.
+    pub fn watch(&self, request: Option<RequestId>) {
+        self.watching.send_replace(request);
     }
 
     /// Reads a batch file into the queue. It is all there or not at all: a problem in it, a full

@@ -10,7 +10,9 @@ mod board;
 mod driver;
 mod handle;
 mod history;
+mod phases;
 mod retry;
+mod tail;
 mod tasks;
 
 pub use core::Scope;

@@ -3,18 +3,21 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::task::{AbortHandle, Id, JoinSet};
 
 use super::core::{SendId, Sending};
+use super::phases::Slots;
+use super::tail::Tail;
 use crate::inference::{
     Call, Heard, InstalledModel, Progress, Server, TimeLimits, is_same_model, nearest,
 };
 use crate::model::{
     Answer, Failure, FailureClass, LaneView, LoadOptions, LoadedModel, Phase, RequestId,
+    WatchedAnswer,
 };
 
 /// Installed models named in a message at most.
@@ -39,13 +42,23 @@ pub(super) struct Tasks<S> {
     lanes: HashMap<RequestId, Lane>,
     answering: HashMap<Id, (RequestId, SendId)>,
     warming: Option<(AbortHandle, LoadOptions)>,
+    slots: Slots,
+    watched: Option<(RequestId, Arc<Written>)>,
 }
 
 #[derive(Debug)]
 struct Lane {
     abort: AbortHandle,
-    /// Pieces of the answer so far; 0 until the server begins to answer.
-    chunks: Arc<AtomicU64>,
+    written: Arc<Written>,
+}
+
+/// What has come of an answer so far.
+#[derive(Debug, Default)]
+struct Written {
+    /// Pieces; 0 until the server begins to answer.
+    chunks: AtomicU64,
+    /// The last of them, so that whoever begins to watch sees what came before.
+    tail: Mutex<Tail>,
 }
 
 /// How long answers may be waited for, whatever the job.
@@ -63,6 +76,8 @@ impl<S: Server> Tasks<S> {
             lanes: HashMap::new(),
             answering: HashMap::new(),
             warming: None,
+            slots: Slots::default(),
+            watched: None,
         }
     }
 
@@ -79,13 +94,9 @@ impl<S: Server> Tasks<S> {
             nudge,
             ..
         } = sending;
-        let chunks = Arc::new(AtomicU64::new(0));
-        let heard = Arc::clone(&chunks);
-        let progress = Progress::new(move |heard_now: Heard<'_>| {
-            if matches!(heard_now, Heard::Chunk { .. }) {
-                heard.fetch_add(1, Ordering::Relaxed);
-            }
-        });
+        let written = Arc::new(Written::default());
+        let heard = Arc::clone(&written);
+        let progress = Progress::new(move |heard_now: Heard<'_>| heard.heard(heard_now));
         let call = Call {
             endpoint: request.endpoint,
             body: request.body.to_string(),
@@ -103,7 +114,7 @@ impl<S: Server> Tasks<S> {
             Ended::Answer(row, id, server.answer(call, progress).await.map(Box::new))
         });
         self.answering.insert(abort.id(), (row, id));
-        self.lanes.insert(row, Lane { abort, chunks });
+        self.lanes.insert(row, Lane { abort, written });
     }
 
     pub(super) fn abort(&mut self, request: RequestId) {
@@ -170,23 +181,54 @@ impl<S: Server> Tasks<S> {
         })
     }
 
-    /// Adds to lanes what their answers have shown so far.
-    pub(super) fn fill_in(&self, lanes: &mut [LaneView]) {
+    /// Adds to lanes what their answers have shown so far. `load` is what the server has loaded.
+    pub(super) fn fill_in(&mut self, lanes: &mut [LaneView], load: Option<&LoadOptions>) {
         for view in lanes.iter_mut().filter(|view| view.phase == Phase::Waiting) {
             let Some(lane) = self.lanes.get(&view.request) else {
                 continue;
             };
-            view.chunks = lane.chunks.load(Ordering::Relaxed);
+            view.chunks = lane.written.chunks.load(Ordering::Relaxed);
             if view.chunks > 0 {
                 view.phase = Phase::Answering;
             }
         }
+        self.slots.settle(lanes, load);
+    }
+
+    /// What has come of the answer of this request, from now on until another one is asked for.
+    pub(super) fn watched(&mut self, request: Option<RequestId>) -> Option<WatchedAnswer> {
+        let request = request?;
+        let lane = self.lanes.get(&request);
+        if let Some(lane) = lane {
+            self.watched = Some((request, Arc::clone(&lane.written)));
+        }
+        let is_open = lane.is_some();
+        self.watched.take_if(|(held, _)| *held != request);
+        let (_, written) = self.watched.as_ref()?;
+        let tail = written.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(WatchedAnswer {
+            request,
+            text: tail.text().to_owned(),
+            dropped: tail.dropped(),
+            is_thinking: tail.is_thinking(),
+            is_open,
+        })
     }
 
     /// Ends everything; gives the server back.
     pub(super) async fn shut_down(mut self) -> S {
         self.set.shutdown().await;
         self.server
+    }
+}
+
+impl Written {
+    fn heard(&self, heard: Heard<'_>) {
+        if let Heard::Chunk { text, thinking } = heard {
+            self.chunks.fetch_add(1, Ordering::Relaxed);
+            let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+            tail.push(text, thinking);
+        }
     }
 }
 

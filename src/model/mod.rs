@@ -11,6 +11,7 @@ mod reading;
 mod request;
 mod snapshot;
 mod trim;
+mod watched;
 
 pub use answer::{Answer, AnswerBody, Finish, Timings, Usage};
 pub use command::{Command, CommandError, Done, JobName, Move, Priority, WhichFailures};
@@ -28,3 +29,4 @@ pub use snapshot::{
     SeriesView, ServerState, ServerView, Snapshot,
 };
 pub use trim::{Trim, TrimPolicy, TrimReason, UnknownPolicy};
+pub use watched::WatchedAnswer;

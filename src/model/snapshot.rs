@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Event, EventKind, Failure, FailureClass, JobId, JobState, RequestId, Tokens};
+use super::{
+    Counts, Event, EventKind, Failure, FailureClass, JobId, JobState, RequestId, Tokens,
+    WatchedAnswer,
+};
 use crate::base::{Moment, Stamp};
 
 /// What the engine knows at one moment.
@@ -44,11 +47,14 @@ pub struct Snapshot {
     pub events: Arc<[Event]>,
     /// The last final failures, oldest first; at most 50.
     pub failures: Arc<[(JobId, RequestId, Failure)]>,
-    /// Final failures by job and class since the engine started, the most frequent first; at most
-    /// 200.
+    /// Requests that have failed for good and were not put back, by job and class, the most
+    /// frequent first; at most 200.
     pub failed: Arc<[FailedCount]>,
     /// Rates over time, and what happened when.
     pub history: HistoryView,
+    /// The answer that somebody watches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<WatchedAnswer>,
 }
 
 /// How often a kind of failure was final.
@@ -106,6 +112,8 @@ pub struct JobView {
     pub priority: i32,
     /// How many requests stand where.
     pub counts: Counts,
+    /// How many of its requests may be outstanding.
+    pub lanes: u32,
     /// Time until it is done at the present rate; `None` while that is not known.
     pub eta: Option<Duration>,
     /// Time within which it is done in nine cases of ten; never less than `eta`.
@@ -196,8 +204,10 @@ pub struct LaneView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Sent; the server queues it or reads its prompt.
+    /// Sent; the server queues it or reads its prompt, and nobody can tell which.
     Waiting,
+    /// A slot is known to be free for it: the server reads its prompt.
+    Reading,
     /// Tokens arrive.
     Answering,
     /// Waits before it is tried again.

@@ -170,7 +170,8 @@ impl Fresh {
         let mut name = path.file_name().unwrap_or(path.as_os_str()).to_os_string();
         name.push(format!(".{}.part", std::process::id()));
         let partial = path.with_file_name(name);
-        let file = File::create(&partial).map_err(|source| unwritable(path, source))?;
+        remove_abandoned(path);
+        let file = create_locked(&partial).map_err(|source| unwritable(path, source))?;
         Ok(Self {
             file: BufWriter::new(file),
             partial,
@@ -208,6 +209,61 @@ impl Drop for Fresh {
     }
 }
 
+/// Makes a file that others can see to be in use: it stays locked as long as it is open, and a
+/// process that is killed lets go of it.
+fn create_locked(partial: &Path) -> io::Result<File> {
+    loop {
+        let file = File::create(partial)?;
+        file.lock()?;
+        // Somebody may have tidied it away between the two.
+        if fs::exists(partial)? {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what killed processes left of this file. What cannot be removed does no harm, so that
+/// errors are no reason to write nothing.
+fn remove_abandoned(path: &Path) {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let partial = entry.path();
+        if !is_part_of(path, &partial) {
+            continue;
+        }
+        let Ok(file) = File::options().write(true).open(&partial) else {
+            continue;
+        };
+        if file.try_lock().is_ok() {
+            let _ = fs::remove_file(&partial);
+        }
+    }
+}
+
+/// Whether a file is named `NAME.PROCESS.part`.
+fn is_part_of(path: &Path, partial: &Path) -> bool {
+    let name = |path: &Path| {
+        path.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    let (Some(name), Some(partial)) = (name(path), name(partial)) else {
+        return false;
+    };
+    let process = partial
+        .strip_prefix(&name)
+        .and_then(|rest| rest.strip_prefix('.'))
+        .and_then(|rest| rest.strip_suffix(".part"));
+    process.is_some_and(|process| {
+        !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 fn unwritable(path: &Path, source: io::Error) -> ReportError {
     ReportError::File {
         path: path.display().to_string(),
@@ -227,5 +283,27 @@ mod tests {
     #[case("prompts.txt", "prompts.txt.results.jsonl")]
     fn results_lie_beside_their_file(#[case] file: &str, #[case] results: &str) {
         assert_eq!(beside(Path::new(file), "results"), Path::new(results));
+    }
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_is_being_written_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let names = [
+            "a.results.jsonl.4711.part",
+            "a.results.jsonl.4712.part",
+            "a.results.jsonl.x.part",
+            "b.results.jsonl.4711.part",
+        ];
+        for name in names {
+            fs::write(at(name), "half").unwrap();
+        }
+        let alive = File::options().write(true).open(at(names[1])).unwrap();
+        alive.lock().unwrap();
+        Fresh::create(&at("a.results.jsonl"))
+            .and_then(Fresh::finish)
+            .unwrap();
+        let left: Vec<bool> = names.iter().map(|name| at(name).exists()).collect();
+        assert_eq!(left, [false, true, true, true]);
+        assert!(at("a.results.jsonl").exists());
     }
 }

@@ -7,7 +7,7 @@ use std::mem;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::base::Stamp;
-use crate::model::{Endpoint, Failure, JobId, JobSettings, NewRequest, RequestState};
+use crate::model::{Endpoint, Failure, JobId, JobSettings, NewRequest, RequestId, RequestState};
 
 /// Texts remembered because they were seen once. Beyond that many, further texts are kept whole:
 /// a file with a million different long texts has nothing to share.
@@ -305,8 +305,8 @@ fn write_entry(connection: &Connection, job: JobId, entry: &Entry) -> rusqlite::
             let state = RequestState::Failed.code();
             let line = invalid.line as i64;
             row.execute(params![job.0, seq, line, invalid.custom_id, state, 0, 0])?;
-            let request = connection.last_insert_rowid();
-            super::save::insert_failure(connection, request, &invalid.failure, invalid.at)?;
+            let request = RequestId(connection.last_insert_rowid());
+            super::save::insert_failure(connection, (job, request), &invalid.failure, invalid.at)?;
             Ok(true)
         }
     }

@@ -141,6 +141,7 @@ pub(super) fn retry(
             requests
         ],
     )?;
+    super::failed::forget(connection, job)?;
     connection.execute(
         "DELETE FROM outcome WHERE request IN (SELECT id FROM temp.again)",
         [],

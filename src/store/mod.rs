@@ -9,6 +9,7 @@
 mod admit;
 mod claim;
 mod error;
+mod failed;
 mod jobs;
 mod kill_point;
 mod lock;

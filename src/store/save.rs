@@ -85,7 +85,7 @@ pub(super) fn save(connection: &Connection, record: &Record) -> rusqlite::Result
             log_attempt(connection, *request, failure, (*at, attempts.sent))?;
             let moved = update(connection, *request, RequestState::Failed, *attempts)?;
             if moved {
-                insert_failure(connection, request.0, failure, *at)?;
+                insert_failure(connection, (*job, *request), failure, *at)?;
                 connection
                     .prepare_cached("UPDATE job SET failed = failed + 1 WHERE id = ?1")?
                     .execute([job.0])?;
@@ -153,10 +153,10 @@ fn answered(
     Ok(true)
 }
 
-/// Stores a final failure beside its request.
+/// Stores a final failure beside its request, and counts it by its class.
 pub(super) fn insert_failure(
     connection: &Connection,
-    request: i64,
+    (job, request): (JobId, RequestId),
     failure: &Failure,
     at: Stamp,
 ) -> rusqlite::Result<()> {
@@ -165,13 +165,13 @@ pub(super) fn insert_failure(
             "INSERT INTO outcome (request, at, class, pattern, failure) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
-            request,
+            request.0,
             at.0,
             failure.class.name(),
             failure.pattern(),
             json(failure)?
         ])?;
-    Ok(())
+    super::failed::add(connection, job, failure.class)
 }
 
 /// Moves a claimed request on, or keeps it claimed, with its new counts of attempts.

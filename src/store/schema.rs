@@ -11,7 +11,10 @@ use super::kill_point::Side;
 use super::{KillPoint, StoreError};
 
 /// One step of the format each; a released one is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../../assets/sql/0001_start.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../assets/sql/0001_start.sql"),
+    include_str!("../../assets/sql/0006_failed_class.sql"),
+];
 
 /// Shared texts kept in memory for claims: a job has few of them.
 const CACHED_TEXTS: usize = 64;

@@ -250,12 +250,25 @@ fn failures_go_back_all_or_some(#[case] which: WhichFailures, #[case] back: u64)
     let groups = bench.reader().failures(bench.job).unwrap();
     assert_eq!(groups.len(), 2);
     let written = apply(&mut bench.store, Write::Retry(bench.job, which));
-    let Written::Retried { count, job } = written else {
+    let Written::Retried { count, job, failed } = written else {
         panic!("{written:?}")
     };
     assert_eq!(count, back);
     assert_eq!(job.counts.failed, 2 - back);
     assert_eq!(bench.claim(9).0.len() as u64, back);
+    // What is counted by class is what is there, and a new start reads the same.
+    let counted: u64 = failed.iter().map(|(_, count)| count).sum();
+    assert_eq!(counted, 2 - back);
+    let mut read: Vec<_> = bench.store.failed().unwrap();
+    read.sort_by_key(|one| one.class);
+    let kept = failed.iter().filter(|(_, count)| *count > 0);
+    let kept: Vec<_> = kept.map(|&(class, count)| (class, count)).collect();
+    assert_eq!(
+        read.iter()
+            .map(|one| (one.class, one.count))
+            .collect::<std::collections::BTreeMap<_, _>>(),
+        kept.into_iter().collect()
+    );
 }
 
 #[test]

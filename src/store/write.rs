@@ -5,10 +5,10 @@ use rusqlite::Transaction;
 use super::admit::{self, Chunk, NewJob};
 use super::claim::{self, Claimed, Unit};
 use super::schema::TextCache;
-use super::{Record, Store, StoreError, jobs, row, save};
+use super::{Record, Store, StoreError, failed, jobs, row, save};
 use crate::base::Stamp;
 use crate::model::{
-    Event, Job, JobId, JobSettings, JobState, Move, RequestId, Source, WhichFailures,
+    Event, FailureClass, Job, JobId, JobSettings, JobState, Move, RequestId, Source, WhichFailures,
 };
 
 /// One thing to write.
@@ -65,6 +65,8 @@ pub enum Written {
     Retried {
         /// How many.
         count: u64,
+        /// What is left of the job's failures, by class.
+        failed: Vec<(FailureClass, u64)>,
         /// The job as it is now.
         job: Box<Job>,
     },
@@ -149,8 +151,10 @@ fn apply(
         }
         Write::Retry(job, which) => {
             let (count, now) = jobs::retry(transaction, *job, which)?;
+            let failed = failed::of_job(transaction, *job)?;
             Ok(now.map_or(Written::NoJob(*job), |now| Written::Retried {
                 count,
+                failed,
                 job: Box::new(now),
             }))
         }

@@ -4,7 +4,7 @@ use super::errand::{Errand, News};
 use super::key::{Key, Mouse};
 use super::query::{Found, Query};
 use super::ui::Stopping;
-use crate::model::{Command, CommandError, Done};
+use crate::model::{Command, CommandError, Done, RequestId};
 
 /// Something happened.
 #[derive(Debug, Clone)]
@@ -55,6 +55,8 @@ pub enum Ask {
     Query(Query),
     /// Have something done outside.
     Errand(Errand),
+    /// Show this request's answer while it is written, or none.
+    Watch(Option<RequestId>),
     /// End the run and the screen.
     Quit(Stopping),
     /// Put this text in the clipboard of the terminal.

@@ -22,7 +22,7 @@ use super::ui::{Seat, Start, Stopping, Ui};
 use super::update::{ask_about_files, shown, update};
 use super::view::view;
 use crate::engine::Handle;
-use crate::model::{CommandError, JobState, ServerState, Snapshot};
+use crate::model::{CommandError, JobState, RequestId, ServerState, Snapshot};
 
 /// Replies to commands that may wait for the loop.
 const REPLIES: usize = 32;
@@ -44,6 +44,8 @@ pub enum Run {
     Watched {
         /// Its pictures.
         snapshots: watch::Receiver<Arc<Snapshot>>,
+        /// Takes the request whose answer its pictures are to show.
+        watching: watch::Sender<Option<RequestId>>,
         /// The other process.
         pid: u32,
     },
@@ -88,7 +90,7 @@ pub enum ScreenError {
 pub async fn run(run: Run, look: Look) -> Result<Left, ScreenError> {
     let (snapshots, seat) = match &run {
         Run::Own { handle, .. } => (handle.snapshots(), Seat::Owner),
-        Run::Watched { snapshots, pid } => (
+        Run::Watched { snapshots, pid, .. } => (
             snapshots.clone(),
             Seat::Watcher {
                 pid: *pid,
@@ -213,6 +215,10 @@ impl Face {
                 desk.run(errand, handle, self.replied.clone());
             }
             (Ask::Errand(_), Run::Watched { .. }) => {}
+            (Ask::Watch(request), Run::Own { handle, .. }) => handle.watch(request),
+            (Ask::Watch(request), Run::Watched { watching, .. }) => {
+                watching.send_replace(request);
+            }
             (Ask::Quit(how), Run::Own { handle, drain, .. }) => {
                 let patience = if how == Stopping::Now {
                     Duration::ZERO

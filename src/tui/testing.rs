@@ -16,7 +16,7 @@ use crate::base::{Moment, Stamp};
 use crate::model::{
     Counts, Event, EventKind, FailedCount, Failure, FailureClass, HistoryView, JobId, JobState,
     JobView, LaneView, LatencyView, LoadedModel, Mark, Phase, RateView, RequestId, SeriesView,
-    ServerState, ServerView, Snapshot, Tokens,
+    ServerState, ServerView, Snapshot, Tokens, WatchedAnswer,
 };
 
 /// The names of the scenes.
@@ -81,6 +81,7 @@ fn empty() -> Snapshot {
         failures: Arc::new([]),
         failed: Arc::new([]),
         history: HistoryView::default(),
+        watched: None,
     }
 }
 
@@ -100,6 +101,7 @@ fn job(id: i64, name: &str, state: JobState, counts: (u64, u64, u64)) -> JobView
             prompt_tokens: Tokens(done * 1_948),
             answer_tokens: Tokens(done * 41),
         },
+        lanes: 2,
         eta: runs.then(|| Duration::from_mins(521)),
         eta_p90: runs.then(|| Duration::from_mins(560)),
         running_for: Duration::from_mins(160),
@@ -182,7 +184,7 @@ fn busy() -> Snapshot {
         active: Some(JobId(1)),
         lanes: vec![
             lane(1, Phase::Answering, 9_666, 34),
-            lane(2, Phase::Waiting, 9_667, 0),
+            lane(2, Phase::Reading, 9_667, 0),
         ],
         lanes_allowed: 2,
         rates: RateView {
@@ -329,6 +331,13 @@ fn hostile(snapshot: &mut Snapshot) {
         })
         .collect();
     hostile_server(&mut snapshot.server, &all);
+    snapshot.watched = Some(WatchedAnswer {
+        request: RequestId(41_001),
+        text: all.join("\n"),
+        dropped: 7,
+        is_thinking: false,
+        is_open: true,
+    });
     snapshot.waiting = Some(all.concat());
     snapshot.failures = all
         .iter()

@@ -27,6 +27,8 @@ pub struct Ui {
     pub enlarged: bool,
     /// What is selected where.
     pub selected: Selected,
+    /// The request whose answer is watched while it is written, with its job.
+    pub watched: Option<(JobId, RequestId)>,
     /// What is held of the queue.
     pub lists: Lists,
     /// The first row drawn of each list when it was last moved in.
@@ -79,6 +81,8 @@ pub enum View {
     Main,
     /// The requests of a job.
     Requests,
+    /// The answer of a lane as it is written, over the panes.
+    Answer,
     /// One request.
     Request,
     /// The failures of a job.
@@ -259,6 +263,7 @@ impl Ui {
             focus: Pane::Jobs,
             enlarged: false,
             selected: Selected::default(),
+            watched: None,
             lists: Lists::default(),
             anchors: BTreeMap::new(),
             window: TimeWindow::TenMinutes,

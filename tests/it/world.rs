@@ -253,6 +253,8 @@ impl World {
                         .or_default()
                         .push(published.end);
                 }
+                // What is shown by class comes from the store, which the world has none of.
+                Effect::Failed(..) => {}
                 Effect::Stopped => self.stopped = true,
             }
         }
@@ -482,6 +484,7 @@ impl World {
         }
         Written::Retried {
             count,
+            failed: Vec::new(),
             job: Box::new(row.job.clone()),
         }
     }

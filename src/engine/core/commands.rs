@@ -76,7 +76,15 @@ impl Core {
 
     fn stored(&mut self, asked: Asked, written: Written, now: Now) -> Done {
         match (asked, written) {
-            (Asked::Retry(id), Written::Retried { count: back, .. }) => {
+            (
+                Asked::Retry(id),
+                Written::Retried {
+                    count: back,
+                    failed,
+                    ..
+                },
+            ) => {
+                self.effects.push(Effect::Failed(id, failed));
                 self.retried(id, back, now);
                 Done {
                     changed: back > 0,
@@ -98,6 +106,7 @@ impl Core {
             }
             (Asked::Remove(job), _) => {
                 self.jobs.remove(&job);
+                self.effects.push(Effect::Failed(job, Vec::new()));
                 CHANGED
             }
             _ => CHANGED,

@@ -335,8 +335,25 @@ impl Core {
             && self.commands.is_empty()
             && self.claiming.is_none();
         if (idle || hopeless) && !self.stopped {
+            if !hopeless {
+                self.leave_jobs(now);
+            }
             self.stopped = true;
             self.effects.push(Effect::Stopped);
+        }
+    }
+
+    /// Says of the jobs that ran that they wait for the next start: nobody runs them any more.
+    fn leave_jobs(&mut self, now: Now) {
+        for id in self.order.clone() {
+            let Some(entry) = self.jobs.get(&id) else {
+                continue;
+            };
+            if entry.job.counts.left() == 0 {
+                self.set_state(id, JobState::Done, now);
+            } else if entry.job.state != JobState::Queued {
+                self.set_state(id, JobState::Queued, now);
+            }
         }
     }
 }

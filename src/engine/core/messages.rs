@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::base::{Moment, Stamp};
 use crate::model::{
-    Answer, Command, CommandError, Done, Event, Failure, Job, JobId, JobSettings, LoadOptions,
-    RequestId, Timings, Usage,
+    Answer, Command, CommandError, Done, Event, Failure, FailureClass, Job, JobId, JobSettings,
+    LoadOptions, RequestId, Timings, Usage,
 };
 use crate::store::{Claimed, Write, Written};
 
@@ -86,6 +86,8 @@ pub enum Effect {
     Tell(Event),
     /// The end of a request is on disk and may be told.
     Publish(Published),
+    /// The failures of a job by class are these now.
+    Failed(JobId, Vec<(FailureClass, u64)>),
     /// Everything is stored and nothing runs: the engine may end.
     Stopped,
 }

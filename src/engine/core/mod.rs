@@ -26,8 +26,8 @@ use std::time::Duration;
 
 use crate::base::Moment;
 use crate::model::{
-    CommandError, Event, EventKind, Failure, Job, JobId, JobSettings, JobState, LoadOptions,
-    RequestId,
+    CommandError, Event, EventKind, Failure, FailureClass, Job, JobId, JobSettings, JobState,
+    LoadOptions, RequestId,
 };
 use crate::store::{Claimed, Unit, Write};
 
@@ -254,6 +254,11 @@ impl Core {
             format!("`{}` is queued", job.name),
             now,
         );
+        if job.counts.failed > 0 {
+            // Nothing of it was sent yet: only lines that are no requests have failed.
+            let failed = vec![(FailureClass::InvalidRequest, job.counts.failed)];
+            self.effects.push(Effect::Failed(job.id, failed));
+        }
         self.jobs.insert(job.id, Entry::new(job));
         self.sort();
         self.give_way();

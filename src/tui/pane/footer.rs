@@ -39,6 +39,14 @@ const REQUESTS: &[(Action, &str)] = &[
     (Action::ViewFailures, "failures"),
 ];
 
+const ANSWER: &[(Action, &str)] = &[
+    (Action::Back, "back"),
+    (Action::NextPane, "next lane"),
+    (Action::Open, "whole request"),
+    (Action::Up, "up"),
+    (Action::Bottom, "follow"),
+];
+
 const REQUEST: &[(Action, &str)] = &[
     (Action::Back, "back"),
     (Action::NextPane, "side"),
@@ -79,6 +87,7 @@ pub(in crate::tui) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let hints = match canvas.scene.ui.view() {
         View::Main => MAIN,
         View::Requests => REQUESTS,
+        View::Answer => ANSWER,
         View::Request => REQUEST,
         View::Failures => FAILURES,
         View::Log | View::Help | View::Settings => TEXT,

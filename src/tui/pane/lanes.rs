@@ -92,7 +92,8 @@ fn phase(canvas: &Canvas<'_>, lane: &LaneView) -> (String, Meaning) {
     };
     let (word, meaning) = match (lane.phase, server) {
         (Phase::Waiting, ServerState::Loading { .. }) => ("loading", Meaning::Warn),
-        (Phase::Waiting, _) => ("reading", Meaning::Accent),
+        (Phase::Waiting, _) => ("waiting", Meaning::Dim),
+        (Phase::Reading, _) => ("reading", Meaning::Accent),
         (Phase::Answering, _) => ("answering", Meaning::Good),
         (Phase::BackingOff, _) => ("retry in", Meaning::Warn),
     };

@@ -4,6 +4,7 @@ mod command;
 mod dialogs;
 mod lists;
 mod moving;
+mod watching;
 
 use super::action::{Action, Place};
 use super::dialog::{Confirm, Dialog, Heard, Palette, Question};
@@ -22,6 +23,16 @@ const WHEEL: isize = 3;
 /// Takes what happened and returns what is to be done. `latest` is the latest picture of the run,
 /// whatever is frozen.
 pub fn update(ui: &mut Ui, msg: Msg, latest: &Snapshot, keys: &KeyMap) -> Vec<Ask> {
+    let before = watching::wanted(ui);
+    let mut asks = take(ui, msg, latest, keys);
+    let now = watching::wanted(ui);
+    if now != before {
+        asks.push(Ask::Watch(now));
+    }
+    asks
+}
+
+fn take(ui: &mut Ui, msg: Msg, latest: &Snapshot, keys: &KeyMap) -> Vec<Ask> {
     match msg {
         Msg::Key(key) => pressed(ui, key, latest, keys),
         Msg::Mouse(mouse) => moused(ui, mouse, latest),
@@ -134,6 +145,11 @@ fn wheeled(ui: &mut Ui, targets: &[Target], step: isize, latest: &Snapshot) -> V
 /// Does what an action says.
 pub fn act(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
     if let Some(asks) = lists::act(ui, action, latest) {
+        return asks;
+    }
+    if ui.view() == View::Answer
+        && let Some(asks) = watching::act(ui, action, latest)
+    {
         return asks;
     }
     match action {

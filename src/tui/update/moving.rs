@@ -66,5 +66,10 @@ pub(super) fn scroll(ui: &mut Ui, step: isize) {
     };
     let last = window.length.saturating_sub(window.height);
     let first = window.first.saturating_add_signed(step).min(last);
+    // Whoever goes to the end of a text that grows wants to follow it.
+    if first == last && matches!(ui.view(), View::Log | View::Answer) {
+        ui.anchors.remove(&Listed::Text);
+        return;
+    }
     ui.anchors.insert(Listed::Text, first);
 }

@@ -188,6 +188,37 @@ fn the_window_and_the_theme_go_round() {
 }
 
 #[test]
+fn the_answer_of_a_lane_is_watched_and_let_go_again() {
+    let (run, mut ui) = (snapshot("busy"), ui());
+    ui.focus = Pane::Lanes;
+    let watch = |request: Option<i64>| [Ask::Watch(request.map(RequestId))];
+    assert_eq!(press(&mut ui, &run, "enter"), watch(Some(41_001)));
+    assert_eq!(ui.view(), View::Answer);
+    assert_eq!(press(&mut ui, &run, "tab"), watch(Some(41_002)));
+    assert_eq!(press(&mut ui, &run, "right"), watch(Some(41_001)));
+    // What is looked at meanwhile needs no answer.
+    assert_eq!(press(&mut ui, &run, "?"), watch(None));
+    assert_eq!(press(&mut ui, &run, "?"), watch(Some(41_001)));
+    // It stays after its end, from which one goes on to another.
+    let mut later = run.clone();
+    later.lanes.remove(0);
+    assert_eq!(press(&mut ui, &later, "down"), []);
+    assert_eq!(press(&mut ui, &later, "tab"), watch(Some(41_002)));
+    assert_eq!(press(&mut ui, &later, "esc"), watch(None));
+    assert_eq!(ui.view(), View::Main);
+}
+
+#[test]
+fn enter_opens_the_whole_request_that_is_watched() {
+    let (run, mut ui) = (snapshot("busy"), ui());
+    ui.focus = Pane::Lanes;
+    press(&mut ui, &run, "enter");
+    let asks = press(&mut ui, &run, "enter");
+    assert!(matches!(asks[0], Ask::Query(_)), "{asks:?}");
+    assert_eq!(ui.view(), View::Request);
+}
+
+#[test]
 fn a_copy_takes_what_is_under_the_cursor() {
     let (run, mut ui) = (snapshot("busy"), ui());
     assert_eq!(

@@ -3,6 +3,7 @@
 //! Drawing is a function of its arguments: no clock, no I/O, no lock, and no size at which it
 //! fails.
 
+mod answer;
 mod failures;
 mod help;
 mod log;
@@ -33,6 +34,10 @@ pub fn view(scene: Scene<'_>, area: Rect, buffer: &mut Buffer) -> Hits {
     match scene.ui.view() {
         View::Main => main::draw(&mut canvas, parts.body, size),
         View::Requests => requests::draw(&mut canvas, parts.body),
+        View::Answer => {
+            main::draw(&mut canvas, parts.body, size);
+            answer::draw(&mut canvas, parts.body);
+        }
         View::Request => request::draw(&mut canvas, parts.body),
         View::Failures => failures::draw(&mut canvas, parts.body),
         View::Log => log::draw(&mut canvas, parts.body),

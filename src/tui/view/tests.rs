@@ -4,14 +4,16 @@ use ratatui::style::Style;
 use rstest::rstest;
 
 use crate::base::width;
+use crate::model::{JobId, RequestId, Snapshot, WatchedAnswer};
 use crate::tui::dialog::{Confirm, Dialog, Question};
 use crate::tui::testing::{SCENES, drawn, snapshot, text, ui};
 use crate::tui::theme::{Depth, Meaning, Theme};
 use crate::tui::ui::{Frozen, Pane, Seat, Stopping, Ui, View};
 
 const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 10)];
-const VIEWS: [View; 7] = [
+const VIEWS: [View; 8] = [
     View::Main,
+    View::Answer,
     View::Requests,
     View::Request,
     View::Failures,
@@ -120,6 +122,41 @@ fn without_colour_nothing_is_coloured() {
             use ratatui::style::Color::Reset;
             assert_eq!((cell.fg, cell.bg), (Reset, Reset));
         }
+    }
+}
+
+/// A screen that watches the answer of the first lane, and the run with what has come of it.
+fn watching(scene: &str, is_open: bool) -> (Snapshot, Ui) {
+    let (mut run, mut ui) = (snapshot(scene), ui());
+    let request = RequestId(41_001);
+    ui.watched = Some((JobId(1), request));
+    ui.views.push(View::Answer);
+    if scene == "busy" {
+        run.watched = Some(WatchedAnswer {
+            request,
+            text: "She has led teams. \n\nYes: invite her, and ask about the gap. ".repeat(40),
+            dropped: 10_240,
+            is_thinking: false,
+            is_open,
+        });
+    }
+    if !is_open {
+        run.lanes.remove(0);
+    }
+    (run, ui)
+}
+
+#[rstest]
+#[case("busy", true)]
+#[case("busy", false)]
+#[case("hostile", true)]
+fn an_answer_is_watched_while_it_is_written(#[case] scene: &str, #[case] is_open: bool) {
+    let (run, ui) = watching(scene, is_open);
+    for (columns, rows) in SIZES {
+        let (buffer, _) = drawn(&run, &ui, columns, rows);
+        let end = if is_open { "open" } else { "ended" };
+        let name = format!("answer-{scene}-{end}-{columns}x{rows}");
+        insta::assert_snapshot!(name, text(&buffer));
     }
 }
 
@@ -235,6 +272,7 @@ fn hostile_text_never_reaches_the_terminal_raw() {
             for (columns, rows) in [(120, 30), (80, 24), (41, 11), (30, 2)] {
                 let mut ui = ui();
                 ui.views.push(view);
+                ui.watched = Some((JobId(1), RequestId(41_001)));
                 ui.focus = focus;
                 let (buffer, _) = drawn(&run, &ui, columns, rows);
                 for cell in buffer.content() {

@@ -5,8 +5,8 @@ mod requests;
 
 use self::reading::{in_failures, in_request, move_failures, scroll_side};
 use self::requests::{in_requests, move_requests};
-use super::shown;
-use crate::model::{Command, JobId, RequestId, Snapshot, WhichFailures};
+use super::{shown, watching};
+use crate::model::{Command, JobId, Phase, RequestId, Snapshot, WhichFailures};
 use crate::store::Filter;
 use crate::tui::action::Action;
 use crate::tui::dialog::{Confirm, Dialog, Question};
@@ -309,8 +309,12 @@ fn open_row(ui: &mut Ui, latest: &Snapshot) -> Option<Vec<Ask>> {
         Row::Job(job) => open_requests(ui, job, Filter::default(), latest),
         Row::Request(request) => {
             let lane = snapshot.lanes.iter().find(|lane| lane.request == request)?;
-            let job = lane.job;
-            open_request(ui, job, request)
+            let (job, phase) = (lane.job, lane.phase);
+            if phase == Phase::BackingOff {
+                return Some(open_request(ui, job, request));
+            }
+            watching::open(ui, job, request);
+            Vec::new()
         }
         Row::Failure(job, class) => {
             let filter = Filter {
@@ -362,7 +366,12 @@ fn open_failures(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
     asks
 }
 
-fn open_request(ui: &mut Ui, job: JobId, request: RequestId) -> Vec<Ask> {
+/// Opens a request in full.
+pub(in crate::tui::update) fn open_request(
+    ui: &mut Ui,
+    job: JobId,
+    request: RequestId,
+) -> Vec<Ask> {
     let mut reading = Reading::new(job, request);
     let query = Query::Request { job, request };
     reading.asked = Some(query.clone());
