@@ -82,6 +82,7 @@ async fn watch(context: &Context, look: Look) -> Outcome {
         snapshots,
         watching,
         pid,
+        desk: Box::new(Desk::new(context.paths.data.clone(), context.server()?)),
     };
     let left = Box::pin(tui::run(run, look)).await;
     news.abort();

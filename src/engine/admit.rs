@@ -17,6 +17,8 @@ use crate::store::{Admission, Chunk, Invalid, NewJob, StoreError, Write, Writer,
 
 /// Chunks given to the store and not yet on disk.
 const UNDER_WAY: usize = 2;
+/// Lines between two words about how far it is.
+const STEP: u64 = 500;
 /// Problems that are told in full.
 const PROBLEMS_KEPT: usize = 100;
 /// Problems of one invalid line that its failure names.
@@ -44,6 +46,15 @@ pub struct Admitted {
     pub survey: Survey,
 }
 
+/// How much of a batch file has been read into the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AdmitProgress {
+    /// Requests and invalid lines.
+    pub lines: u64,
+    /// Bytes of the lines, after decompression.
+    pub bytes: u64,
+}
+
 /// Why a batch file is not in the queue. Nothing of it is left behind.
 #[derive(Debug, Error)]
 pub enum AdmitError {
@@ -59,7 +70,7 @@ pub enum AdmitError {
     /// The queue failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The engine was stopped.
+    /// The engine was stopped, or nobody wants the file any more.
     #[error("interrupted while the file was read")]
     Stopped,
     /// The engine has ended.
@@ -67,11 +78,12 @@ pub enum AdmitError {
     Ended,
 }
 
-/// Reads a batch file into the queue; `stop` is asked now and then.
+/// Reads a batch file into the queue; `goes_on` is told now and then how far it is, and says
+/// whether to go on.
 pub(super) fn admit(
     writer: &Writer,
     admit: &Admit,
-    stop: &impl Fn() -> bool,
+    goes_on: &impl Fn(AdmitProgress) -> bool,
 ) -> Result<Admitted, AdmitError> {
     let input = open(&admit.path)?;
     let new = NewJob {
@@ -88,7 +100,7 @@ pub(super) fn admit(
         model_override: admit.settings.model.is_some(),
         ..Rules::default()
     };
-    let read = read(Lines::new(input, rules), admit, &mut feed, stop);
+    let read = read(Lines::new(input, rules), admit, &mut feed, goes_on);
     let closed = read.and_then(|(seen, survey)| feed.close(admit, seen, survey));
     if closed.is_err() {
         // Whatever went wrong, the half of a job is worth nothing. If even this cannot be
@@ -102,17 +114,19 @@ fn read(
     mut lines: Lines<crate::intake::Input>,
     admit: &Admit,
     feed: &mut Feed<'_>,
-    stop: &impl Fn() -> bool,
+    goes_on: &impl Fn(AdmitProgress) -> bool,
 ) -> Result<(SourceSeen, Survey), AdmitError> {
     let settings = &admit.settings;
     let mut surveyor = Surveyor::new(PROBLEMS_KEPT);
     let mut admission = Admission::new(settings);
     let mut left = settings.limit.unwrap_or(u64::MAX);
     let mut sound = true;
+    let mut read = 0;
     while left > 0
         && let Some(item) = lines.next()
     {
         left -= 1;
+        read += 1;
         let item = match item {
             Ok(item) => item,
             Err(error) => {
@@ -130,9 +144,13 @@ fn read(
         };
         if let Some(chunk) = chunk {
             feed.give(chunk)?;
-            if stop() {
-                return Err(AdmitError::Stopped);
-            }
+        }
+        let progress = AdmitProgress {
+            lines: read,
+            bytes: lines.bytes(),
+        };
+        if read % STEP == 0 && !goes_on(progress) {
+            return Err(AdmitError::Stopped);
         }
     }
     let seen = lines.into_input().finish()?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::admit::{self, Admit, AdmitError, Admitted};
+use super::admit::{self, Admit, AdmitError, AdmitProgress, Admitted};
 use super::core::Scope;
 use crate::model::{Command, CommandError, Done, Job, RequestId, Snapshot};
 use crate::store::Writer;
@@ -75,6 +75,16 @@ impl Handle {
     /// Reads a batch file into the queue. It is all there or not at all: a problem in it, a full
     /// disk, or [`Handle::stop`] leaves nothing behind.
     pub async fn admit(&self, admit: Admit) -> Result<Admitted, AdmitError> {
+        self.admit_while(admit, |_| true).await
+    }
+
+    /// The same, telling now and then how far it is. Once `goes_on` says no, nothing is left
+    /// behind either, and the error is [`AdmitError::Stopped`].
+    pub async fn admit_while(
+        &self,
+        admit: Admit,
+        goes_on: impl Fn(AdmitProgress) -> bool + Send + 'static,
+    ) -> Result<Admitted, AdmitError> {
         let (sender, receiver) = oneshot::channel();
         self.asks
             .send(Ask::Writer(sender))
@@ -82,8 +92,8 @@ impl Handle {
             .map_err(|_| AdmitError::Ended)?;
         let writer = receiver.await.map_err(|_| AdmitError::Ended)?;
         let stopping = Arc::clone(&self.stopping);
-        let stop = move || stopping.load(Ordering::Relaxed);
-        let admitted = tokio::task::spawn_blocking(move || admit::admit(&writer, &admit, &stop))
+        let goes_on = move |progress| !stopping.load(Ordering::Relaxed) && goes_on(progress);
+        let admitted = tokio::task::spawn_blocking(move || admit::admit(&writer, &admit, &goes_on))
             .await
             .map_err(|_| AdmitError::Ended)??;
         let (sender, receiver) = oneshot::channel();

@@ -17,7 +17,7 @@ mod tasks;
 
 pub use core::Scope;
 
-pub use admit::{Admit, AdmitError, Admitted};
+pub use admit::{Admit, AdmitError, AdmitProgress, Admitted};
 pub use driver::{Engine, EngineError, Options, Parts, start};
 pub use handle::Handle;
 pub use tasks::check_installed;

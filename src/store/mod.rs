@@ -18,6 +18,7 @@ mod reader;
 mod row;
 mod save;
 mod schema;
+mod sort;
 mod write;
 mod writer;
 
@@ -30,6 +31,7 @@ pub use page::{Anchor, Filter, RequestDetail, RequestLine};
 pub use reader::{FailureGroup, FindError, Order, Reader, ResultRow};
 pub use save::Record;
 pub use schema::Store;
+pub use sort::Sort;
 pub use write::{Write, Written};
 pub use writer::{Reply, Writer};
 

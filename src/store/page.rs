@@ -85,7 +85,8 @@ pub struct RequestDetail {
     pub failed_attempts: Vec<(u32, Stamp, Failure)>,
 }
 
-const COLUMNS: &str = "r.id, r.seq, r.line, r.custom_id, r.state, r.sent, r.counted, r.crashes,
+pub(super) const COLUMNS: &str =
+    "r.id, r.seq, r.line, r.custom_id, r.state, r.sent, r.counted, r.crashes,
      o.at, o.class, o.prompt_tokens, o.answer_tokens, o.wall_ms";
 
 impl Reader {
@@ -141,6 +142,15 @@ impl Reader {
         })
     }
 
+    /// How many requests of a job are claimed: in flight, or about to be sent. Never many.
+    pub fn claimed(&self, job: JobId) -> Result<u64, StoreError> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM request WHERE job = ?1 AND state = 1")?
+                .query_row([job.0], |row| unsigned(row, 0))
+        })
+    }
+
     /// Everything about one request.
     pub fn request(
         &self,
@@ -193,7 +203,7 @@ impl Reader {
 }
 
 /// The conditions of a filter and the values of their parameters.
-fn condition(job: JobId, filter: &Filter) -> (String, Vec<Value>) {
+pub(super) fn condition(job: JobId, filter: &Filter) -> (String, Vec<Value>) {
     let mut place = "r.job = ?1".to_owned();
     let mut values = vec![Value::Integer(job.0)];
     let mut add = |sql: &str, value: Value| {
@@ -230,7 +240,7 @@ fn bound(place: &mut String, values: &mut Vec<Value>, comparison: &str, seq: i64
     }
 }
 
-fn line(row: &Row<'_>) -> rusqlite::Result<RequestLine> {
+pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<RequestLine> {
     let class: Option<String> = row.get(9)?;
     let number = |column: usize| -> rusqlite::Result<Option<u64>> {
         Ok(row

@@ -121,6 +121,7 @@ actions! {
     State = "state", Lists, Everywhere, "only requests in the next state";
     Class = "class", Lists, Everywhere, "only failures of the next class";
     Order = "order", Lists, Everywhere, "turn the order of the list";
+    Sort = "sort", Lists, Everywhere, "sort by the next column; a click on its head does, too";
     Mark = "mark", Lists, Everywhere, "mark the request; a retry is for all marked";
     Raw = "raw", Lists, Everywhere, "the request as JSON";
 

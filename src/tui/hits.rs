@@ -1,11 +1,16 @@
 //! What lies where on the screen: drawing returns it, and the next click is looked up in it.
 
+use std::sync::Arc;
+
 use ratatui::layout::{Position, Rect};
 
 use super::action::Action;
 use super::key::Mouse;
 use super::lists::Side;
+use super::reading::RequestText;
+use super::theme::Meaning;
 use super::ui::{Pane, Row, Tab};
+use crate::store::Sort;
 
 /// What a place on the screen means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub enum Target {
     Action(Action),
     /// A row of the list that fills the view: a click selects it, another opens it.
     Item(usize),
+    /// The head of a column: a click sorts by it, another turns the order.
+    Head(Sort),
     /// The list that fills the view.
     List,
     /// A side of a request: a click gives it the keys, the wheel scrolls it.
@@ -60,11 +67,45 @@ pub enum Listed {
     Text,
 }
 
+/// A row of a text and what it means.
+pub type TextRow = (Meaning, String);
+
+/// How a side of a request is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// Which side.
+    pub side: Side,
+    /// Whether as JSON.
+    pub is_raw: bool,
+    /// In so many columns.
+    pub columns: usize,
+}
+
+/// A side of a request in rows, kept from one picture to the next.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// The request.
+    pub of: Arc<RequestText>,
+    /// How it is shown.
+    pub form: Form,
+    /// Its rows.
+    pub rows: Arc<[TextRow]>,
+}
+
+impl PartialEq for Broken {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.of, &other.of) && self.form == other.form
+    }
+}
+
+impl Eq for Broken {}
+
 /// What lies where, later entries above earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Hits {
     targets: Vec<(Rect, Target)>,
     windows: Vec<Window>,
+    broken: Vec<Broken>,
 }
 
 impl Hits {
@@ -78,6 +119,18 @@ impl Hits {
     /// Notes which rows of a list are drawn.
     pub fn window(&mut self, window: Window) {
         self.windows.push(window);
+    }
+
+    /// Keeps the rows of a text for the next picture.
+    pub fn keep(&mut self, broken: Broken) {
+        self.broken.push(broken);
+    }
+
+    /// The rows of this text in this form, where the last picture had them.
+    pub fn broken(&self, of: &Arc<RequestText>, form: Form) -> Option<Arc<[TextRow]>> {
+        let mut found = self.broken.iter();
+        let found = found.find(|one| Arc::ptr_eq(&one.of, of) && one.form == form);
+        found.map(|one| Arc::clone(&one.rows))
     }
 
     /// What lies under the mouse, the uppermost first.

@@ -1,12 +1,14 @@
 //! What the views over the queue hold: a bounded piece of each list, and where the cursor is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::query::{At, HALF_PAGE, Page, Query};
 use super::reading::RequestText;
 use super::widget::Field;
+use crate::base::Moment;
 use crate::model::{FailureClass, JobId, RequestId};
-use crate::store::{FailureGroup, Filter, RequestLine};
+use crate::store::{FailureGroup, Filter, RequestLine, Sort};
 
 /// Marks that are kept at most.
 const MARKS: usize = 10_000;
@@ -33,7 +35,9 @@ pub struct RequestList {
     pub filter: Filter,
     /// The text filter while it is being typed.
     pub typing: Option<Field>,
-    /// Whether the last line of the file stands first.
+    /// What the list is sorted by.
+    pub sort: Sort,
+    /// Whether the last one in that order stands first.
     pub is_reversed: bool,
     /// The piece of the list that is held, in the order in which it is shown.
     pub page: Option<Page>,
@@ -49,6 +53,10 @@ pub struct RequestList {
     pub asked: Option<Query>,
     /// The count that is awaited, or that `matched` answers.
     pub counted: Option<Query>,
+    /// The row where the cursor was last.
+    pub row: usize,
+    /// When the list was last asked for.
+    pub asked_at: Moment,
     /// Done and failed requests of the job when the list was last asked for.
     pub seen: (u64, u64),
     /// Why there is nothing.
@@ -63,7 +71,7 @@ pub struct Reading {
     /// Which.
     pub request: RequestId,
     /// It, once it has come.
-    pub text: Option<Box<RequestText>>,
+    pub text: Option<Arc<RequestText>>,
     /// Why it has not.
     pub trouble: Option<String>,
     /// The side that has the keys.
@@ -74,6 +82,8 @@ pub struct Reading {
     pub scrolled: [usize; 2],
     /// The question whose answer is awaited.
     pub asked: Option<Query>,
+    /// When it was last asked again.
+    pub asked_at: Moment,
 }
 
 /// A side of a request.
@@ -122,7 +132,10 @@ impl RequestList {
             job,
             filter,
             typing: None,
+            sort: Sort::Place,
             is_reversed: false,
+            row: 0,
+            asked_at: Moment::ZERO,
             page: None,
             cursor: None,
             jump: Some(At::First),
@@ -146,6 +159,10 @@ impl RequestList {
         let (id, seq) = self.cursor?;
         let found = lines.iter().position(|line| line.id == id);
         let nearest = || {
+            // A place in the file says nothing about a place in another order.
+            if self.sort != Sort::Place {
+                return lines.len().checked_sub(1).map(|last| self.row.min(last));
+            }
             let behind = |line: &RequestLine| {
                 if self.is_reversed {
                     line.seq <= seq
@@ -167,6 +184,7 @@ impl RequestList {
     pub fn select(&mut self, row: usize) {
         if let Some(line) = self.lines().get(row) {
             self.cursor = Some((line.id, line.seq));
+            self.row = row;
         }
     }
 
@@ -180,6 +198,7 @@ impl RequestList {
         Query::Page {
             job: self.job,
             filter: self.filter.clone(),
+            sort: self.sort,
             at,
         }
     }
@@ -205,6 +224,11 @@ impl RequestList {
         }
         let after = self.at().unwrap_or(0) as isize;
         after - before.map_or(after, |row| row as isize)
+    }
+
+    /// Whether asking for it takes so long that it is not done with every picture.
+    pub const fn is_slow(&self) -> bool {
+        self.filter.text.is_some() || self.sort.is_slow()
     }
 
     /// Whether the cursor is near an end of what is held that is no end of the list.
@@ -242,6 +266,7 @@ impl Reading {
             is_raw: false,
             scrolled: [0, 0],
             asked: None,
+            asked_at: Moment::ZERO,
         }
     }
 }

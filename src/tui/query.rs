@@ -1,7 +1,7 @@
 //! What lists ask of the queue, and what they hear back: always a bounded piece of it.
 
 use crate::model::{JobId, RequestId};
-use crate::store::{FailureGroup, Filter, RequestLine};
+use crate::store::{FailureGroup, Filter, RequestLine, Sort};
 
 use super::reading::RequestText;
 
@@ -17,7 +17,9 @@ pub enum Query {
         job: JobId,
         /// Which of its requests.
         filter: Filter,
-        /// Where in the order of the file.
+        /// In which order.
+        sort: Sort,
+        /// Where in that order.
         at: At,
     },
     /// How many requests a filter lets through.
@@ -48,7 +50,7 @@ pub enum At {
     First,
     /// At the end.
     Last,
-    /// Around the request at this place in the file.
+    /// Around the request that has this place in the file.
     Around(i64),
 }
 
@@ -61,6 +63,8 @@ pub struct Page {
     pub is_first: bool,
     /// Whether nothing comes behind them.
     pub is_last: bool,
+    /// Requests of the job that are in flight or about to be sent.
+    pub claimed: u64,
 }
 
 /// An answer.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
+use tokio_util::task::TaskTracker;
 
 use super::canvas::Scene;
 use super::desk::Desks;
@@ -48,6 +49,8 @@ pub enum Run {
         watching: watch::Sender<Option<RequestId>>,
         /// The other process.
         pid: u32,
+        /// Where errands are run.
+        desk: Box<Desk>,
     },
 }
 
@@ -114,13 +117,16 @@ pub async fn run(run: Run, look: Look) -> Result<Left, ScreenError> {
         is_stale: true,
         pace: Pace::default(),
         desks: Desks::new(look.data, replied.clone()),
+        tasks: TaskTracker::new(),
         replied,
         left: None,
     };
     for ask in ask_about_files(&mut face.ui) {
         face.perform(ask)?;
     }
-    face.follow(snapshots, heard).await
+    let left = face.follow(snapshots, heard).await;
+    face.close().await;
+    left
 }
 
 struct Face {
@@ -135,13 +141,15 @@ struct Face {
     is_stale: bool,
     pace: Pace,
     desks: Desks,
+    /// Commands that are waited for.
+    tasks: TaskTracker,
     replied: mpsc::Sender<Msg>,
     left: Option<Left>,
 }
 
 impl Face {
     async fn follow(
-        mut self,
+        &mut self,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
         mut heard: mpsc::Receiver<Msg>,
     ) -> Result<Left, ScreenError> {
@@ -183,6 +191,17 @@ impl Face {
         }
     }
 
+    /// Gives the terminal back, then waits for everything that was started.
+    async fn close(self) {
+        drop(self.screen);
+        drop(self.replied);
+        self.desks.close().await;
+        let (Run::Own { desk, .. } | Run::Watched { desk, .. }) = self.run;
+        desk.close().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
     fn take(&mut self, msg: Msg) -> Result<(), ScreenError> {
         // News behind a frozen picture change nothing that is shown.
         let is_hidden = self.ui.frozen.is_some() && matches!(msg, Msg::Changed | Msg::Age(_));
@@ -198,7 +217,7 @@ impl Face {
         match (ask, &mut self.run) {
             (Ask::Command { command, what }, Run::Own { handle, .. }) => {
                 let (handle, replied) = (handle.clone(), self.replied.clone());
-                tokio::spawn(async move {
+                self.tasks.spawn(async move {
                     let result = handle.command(command).await;
                     // A screen that was left does not wait for it.
                     let _ = replied.send(Msg::Replied { what, result }).await;
@@ -212,9 +231,11 @@ impl Face {
                 self.take(Msg::Replied { what, result })?;
             }
             (Ask::Errand(errand), Run::Own { handle, desk, .. }) => {
-                desk.run(errand, handle, self.replied.clone());
+                desk.run(errand, Some(handle), self.replied.clone());
             }
-            (Ask::Errand(_), Run::Watched { .. }) => {}
+            (Ask::Errand(errand), Run::Watched { desk, .. }) => {
+                desk.run(errand, None, self.replied.clone());
+            }
             (Ask::Watch(request), Run::Own { handle, .. }) => handle.watch(request),
             (Ask::Watch(request), Run::Watched { watching, .. }) => {
                 watching.send_replace(request);
@@ -226,7 +247,7 @@ impl Face {
                     *drain
                 };
                 let handle = handle.clone();
-                tokio::spawn(async move { handle.stop(patience).await });
+                self.tasks.spawn(async move { handle.stop(patience).await });
             }
             (Ask::Quit(_), Run::Watched { .. }) => self.left = Some(Left::Quit),
             (Ask::Query(query), _) => self.desks.ask(query),

@@ -31,4 +31,6 @@ mod support;
 #[cfg(test)]
 mod tty;
 #[cfg(test)]
+mod watching;
+#[cfg(test)]
 mod world;

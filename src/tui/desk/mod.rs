@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
+use tokio_util::task::TaskTracker;
 
 use super::msg::Msg;
 use super::query::{At, Found, HALF_PAGE, Page, Query};
 use super::reading::RequestText;
 use crate::model::JobId;
-use crate::store::{Anchor, Filter, Reader, StoreError};
+use crate::store::{Anchor, Filter, Reader, Sort, StoreError};
 
 /// Where questions are answered: each kind of question by itself, so that a slow count keeps no
 /// page waiting.
@@ -21,6 +22,7 @@ pub(super) struct Desks {
     folder: PathBuf,
     found: mpsc::Sender<Msg>,
     asks: HashMap<Discriminant<Query>, watch::Sender<Option<Query>>>,
+    tasks: TaskTracker,
 }
 
 impl Desks {
@@ -30,6 +32,7 @@ impl Desks {
             folder,
             found,
             asks: HashMap::new(),
+            tasks: TaskTracker::new(),
         }
     }
 
@@ -38,10 +41,18 @@ impl Desks {
         let (folder, found) = (&self.folder, &self.found);
         let asks = self.asks.entry(discriminant(&query)).or_insert_with(|| {
             let (asks, asked) = watch::channel(None);
-            tokio::spawn(serve(folder.clone(), asked, found.clone()));
+            self.tasks
+                .spawn(serve(folder.clone(), asked, found.clone()));
             asks
         });
         asks.send_replace(Some(query));
+    }
+
+    /// Interrupts what is being looked up, and waits until nothing is.
+    pub(super) async fn close(self) {
+        drop(self.asks);
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 }
 
@@ -118,7 +129,16 @@ async fn take(held: Option<Reader>, folder: &Path) -> Result<Reader, String> {
 /// Answers one question at once.
 pub fn answer(reader: &Reader, query: &Query) -> Result<Found, StoreError> {
     Ok(match query {
-        Query::Page { job, filter, at } => Found::Page(page(reader, *job, filter, *at)?),
+        Query::Page {
+            job,
+            filter,
+            sort,
+            at,
+        } => {
+            let mut page = page(reader, *job, (filter, *sort), *at)?;
+            page.claimed = reader.claimed(*job)?;
+            Found::Page(page)
+        }
         Query::Count { job, filter } => Found::Count(reader.matches(*job, filter, 0)?.0),
         Query::Request { job, request } => {
             let detail = reader.request(*job, *request)?;
@@ -128,9 +148,9 @@ pub fn answer(reader: &Reader, query: &Query) -> Result<Found, StoreError> {
     })
 }
 
-fn page(reader: &Reader, job: JobId, filter: &Filter, at: At) -> Result<Page, StoreError> {
+fn page(reader: &Reader, job: JobId, which: (&Filter, Sort), at: At) -> Result<Page, StoreError> {
     let whole = 2 * HALF_PAGE;
-    let read = |anchor, limit| reader.page(job, filter, anchor, limit);
+    let read = |anchor, limit| reader.sorted_page(job, which, anchor, limit);
     Ok(match at {
         At::First => {
             let lines = read(Anchor::First, whole)?;
@@ -139,6 +159,7 @@ fn page(reader: &Reader, job: JobId, filter: &Filter, at: At) -> Result<Page, St
                 lines,
                 is_first: true,
                 is_last,
+                claimed: 0,
             }
         }
         At::Last => {
@@ -148,6 +169,7 @@ fn page(reader: &Reader, job: JobId, filter: &Filter, at: At) -> Result<Page, St
                 lines,
                 is_first,
                 is_last: true,
+                claimed: 0,
             }
         }
         At::Around(seq) => {
@@ -160,6 +182,7 @@ fn page(reader: &Reader, job: JobId, filter: &Filter, at: At) -> Result<Page, St
                 lines,
                 is_first,
                 is_last,
+                claimed: 0,
             }
         }
     })

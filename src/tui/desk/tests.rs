@@ -98,7 +98,12 @@ async fn a_long_job_is_read_in_pieces_from_both_ends_and_through_filters() {
         (failed.clone(), At::First, ((999, last, 200), true, true)),
         (text, At::Around(0), ((199_990, 199_998, 9), true, true)),
     ] {
-        desks.ask(Query::Page { job, filter, at });
+        desks.ask(Query::Page {
+            job,
+            filter,
+            sort: Sort::Place,
+            at,
+        });
         let (_, Found::Page(page)) = next(&mut heard).await else {
             panic!("no page")
         };
@@ -129,6 +134,7 @@ async fn the_newest_question_is_answered_whatever_was_asked_before() {
     let query = |seq| Query::Page {
         job,
         filter: Filter::default(),
+        sort: Sort::Place,
         at: At::Around(seq),
     };
     for seq in 0..100 {

@@ -59,6 +59,12 @@ impl Chooser {
         Did::Moved
     }
 
+    /// Moves the cursor by so many rows in a list of this many.
+    pub(super) fn wheel(&mut self, by: isize, rows: usize) {
+        let there = self.at.saturating_add_signed(by);
+        self.at = there.min(rows.saturating_sub(1));
+    }
+
     /// Puts pasted text in.
     pub(super) fn paste(&mut self, text: &str) {
         self.filter.insert(text.trim());

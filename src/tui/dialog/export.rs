@@ -51,7 +51,7 @@ impl Export {
                 self.typed.paste(unquoted(text));
                 Reaction::Stay
             }
-            Heard::Click(_) | Heard::Choice(_) => Reaction::Stay,
+            Heard::Click(_) | Heard::Choice(_) | Heard::Wheel(_) => Reaction::Stay,
         }
     }
 

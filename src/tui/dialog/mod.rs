@@ -48,6 +48,8 @@ pub enum Heard<'a> {
     Click(Action),
     /// A click on a row of its list.
     Choice(usize),
+    /// The wheel, by so many rows.
+    Wheel(isize),
     /// Pasted text: outside text.
     Paste(&'a str),
 }
@@ -58,7 +60,7 @@ impl Heard<'_> {
         match self {
             Self::Key(_, action) => action,
             Self::Click(action) => Some(action),
-            Self::Choice(_) | Self::Paste(_) => None,
+            Self::Choice(_) | Self::Wheel(_) | Self::Paste(_) => None,
         }
     }
 }

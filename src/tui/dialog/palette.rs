@@ -37,6 +37,10 @@ impl Palette {
                 self.chooser.paste(text);
                 Reaction::Stay
             }
+            Heard::Wheel(rows) => {
+                self.chooser.wheel(rows, actions.len());
+                Reaction::Stay
+            }
             Heard::Choice(row) => take(&actions, row),
             Heard::Click(_) => Reaction::Stay,
         }

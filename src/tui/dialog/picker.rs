@@ -58,6 +58,11 @@ impl Picker {
                 self.chooser.at = 0;
                 Reaction::Ask(self.follow())
             }
+            Heard::Wheel(rows) => {
+                let all = self.rows().len() + self.first();
+                self.chooser.wheel(rows, all);
+                Reaction::Ask(self.look())
+            }
             Heard::Choice(row) if row == self.chooser.at => self.take(),
             Heard::Choice(row) => {
                 self.chooser.at = row;

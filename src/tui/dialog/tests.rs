@@ -4,9 +4,11 @@ use rstest::rstest;
 
 use super::*;
 use crate::base::Stamp;
+use crate::engine::AdmitProgress;
 use crate::model::{JobId, JobSettings};
-use crate::tui::errand::{Entry, Errand, Found, Kind, Listing};
+use crate::tui::errand::{Entry, Errand, Found, Kind, Listing, Rejection};
 use crate::tui::testing::{HOSTILE, drawn, snapshot, text, ui};
+use crate::tui::theme::{Depth, Theme};
 use crate::tui::ui::Start;
 
 const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 10)];
@@ -70,6 +72,7 @@ fn enqueue(outside: &str) -> Dialog {
     dialog.news(&News::Models(vec![outside.to_owned()]));
     let found = Found {
         requests: 169_998,
+        bytes: 48_123_456,
         invalid: 2,
         models: vec!["gemma3:12b".to_owned()],
         hash: Some("00".to_owned()),
@@ -87,9 +90,56 @@ fn enqueue(outside: &str) -> Dialog {
     dialog
 }
 
+/// The enqueue dialog on its way, half of the file read.
+fn admitting(outside: &str) -> Dialog {
+    let mut dialog = enqueue(outside);
+    for _ in 0..6 {
+        press(&mut dialog, "down");
+    }
+    press(&mut dialog, "space");
+    assert!(matches!(press(&mut dialog, "enter"), Reaction::Ask(_)));
+    let path = std::path::Path::new("/home/ann/batches").join(outside);
+    let progress = AdmitProgress {
+        lines: 84_500,
+        bytes: 24_061_728,
+    };
+    dialog.news(&News::Admitting { path, progress });
+    dialog
+}
+
+/// The enqueue dialog after a refusal that names what is wrong.
+fn rejected(outside: &str) -> Dialog {
+    let mut dialog = admitting(outside);
+    let path = std::path::Path::new("/home/ann/batches").join(outside);
+    let problem = |n: u64| {
+        format!("line {n}, body.messages[0].role: `{outside}` is no role; use `user` or `system`")
+    };
+    let rejection = Rejection {
+        why: "not enqueued: 40 problems in the file".to_owned(),
+        problems: (1..=40).map(problem).collect(),
+    };
+    let result = Err(rejection);
+    dialog.news(&News::Enqueued { path, result });
+    dialog
+}
+
+fn unreadable() -> Dialog {
+    let mut dialog = Dialog::Picker(Picker::open(&start()).0);
+    dialog.news(&News::Listed {
+        folder: "/home/ann/batches".into(),
+        listing: Err("no permission to read this folder".to_owned()),
+    });
+    dialog
+}
+
 /// A dialog in use.
 pub(in crate::tui) fn dialog(name: &str) -> Dialog {
     match name {
+        "admitting" => admitting("candidates.jsonl"),
+        "rejected" => rejected("candidates.jsonl"),
+        "rejected-hostile" => rejected(&HOSTILE.concat()),
+        "export-hostile" => Dialog::Export(Export::new(JobId(1), &HOSTILE.concat(), &start())),
+        "picker-unreadable" => unreadable(),
         "picker" => picker(&["candidates.jsonl", "reviews.jsonl.zst"]),
         "enqueue" => enqueue("candidates.jsonl"),
         "export" => Dialog::Export(Export::new(JobId(1), "candidates.jsonl", &start())),
@@ -116,7 +166,17 @@ fn types(dialog: &mut Dialog, text: &str) {
 
 #[rstest]
 fn dialogs_look_as_they_should(
-    #[values("picker", "enqueue", "export", "palette", "picker-hostile")] name: &str,
+    #[values(
+        "picker",
+        "enqueue",
+        "admitting",
+        "rejected",
+        "export",
+        "palette",
+        "picker-hostile",
+        "picker-unreadable"
+    )]
+    name: &str,
     #[values(0, 1, 2)] size: usize,
 ) {
     let mut ui = ui();
@@ -134,7 +194,9 @@ fn every_size_draws_and_nothing_reaches_the_terminal_raw(
         "export",
         "palette",
         "picker-hostile",
-        "enqueue-hostile"
+        "enqueue-hostile",
+        "rejected-hostile",
+        "export-hostile"
     )]
     name: &str,
 ) {
@@ -151,6 +213,59 @@ fn every_size_draws_and_nothing_reaches_the_terminal_raw(
             assert_eq!(symbols.filter(|c| raw(*c)).count(), 0);
         }
     }
+}
+
+#[test]
+fn an_ascii_screen_without_colour_has_plain_dialogs() {
+    let mut all = String::new();
+    for name in [
+        "picker",
+        "enqueue",
+        "admitting",
+        "rejected",
+        "export",
+        "palette",
+    ] {
+        let mut ui = ui();
+        ui.theme = Theme::built_in("mono", Depth::None, true).unwrap();
+        ui.dialogs.push(dialog(name));
+        let (buffer, _) = drawn(&snapshot("busy"), &ui, 80, 24);
+        for cell in buffer.content() {
+            use ratatui::style::Color::Reset;
+            assert_eq!((cell.fg, cell.bg), (Reset, Reset), "{name}");
+        }
+        let drawn = text(&buffer);
+        let is_drawing = |c: char| matches!(c, '\u{2500}'..='\u{28ff}');
+        assert!(!drawn.contains(is_drawing), "{name}: {drawn}");
+        all.push_str(&drawn);
+    }
+    insta::assert_snapshot!("dialogs-ascii", all);
+}
+
+#[test]
+fn a_rejected_file_lists_its_problems_and_the_wheel_moves_in_them() {
+    let mut dialog = rejected("a.jsonl");
+    let shows = |dialog: &Dialog, wanted: &str| {
+        let mut ui = ui();
+        ui.dialogs.push(dialog.clone());
+        text(&drawn(&snapshot("busy"), &ui, 120, 30).0).contains(wanted)
+    };
+    assert!(shows(&dialog, "40 problems in the file"));
+    assert!(shows(&dialog, "line 1, body.messages[0].role"));
+    assert!(!shows(&dialog, "line 40,"));
+    for _ in 0..13 {
+        assert_eq!(dialog.react(Heard::Wheel(3)), Reaction::Stay);
+    }
+    assert!(shows(&dialog, "line 40, body.messages[0].role"));
+    assert!(shows(&dialog, "use `user` or `system`"));
+}
+
+#[test]
+fn esc_takes_back_a_file_on_its_way() {
+    let mut dialog = admitting("a.jsonl");
+    let path = std::path::Path::new("/home/ann/batches/a.jsonl").into();
+    let left = Reaction::Close(vec![Ask::Errand(Errand::Leave(path))]);
+    assert_eq!(press(&mut dialog, "esc"), left);
 }
 
 #[test]

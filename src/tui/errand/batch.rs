@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::base::{bytes, count, share};
-use crate::intake::{Lines, Rules, Survey, Surveyor, open};
+use crate::intake::{Lines, Problem, Rules, Survey, Surveyor, open};
 
 /// Problems that are shown.
 const PROBLEMS_KEPT: usize = 50;
@@ -17,6 +17,8 @@ const SHOWN: usize = 5;
 pub struct Found {
     /// Valid requests.
     pub requests: u64,
+    /// Bytes of the lines, after decompression.
+    pub bytes: u64,
     /// Lines that are no valid request.
     pub invalid: u64,
     /// Valid requests that name no model.
@@ -89,12 +91,10 @@ fn found(survey: Survey, size: u64) -> Found {
         let part = share(shared.requests, survey.requests);
         remarks.push(format!("{part} begin alike: {}", shared.excerpt));
     }
-    let mut problems: Vec<String> = survey.problems.iter().map(ToString::to_string).collect();
-    if survey.more_problems > 0 {
-        problems.push(format!("and {} more", count(survey.more_problems)));
-    }
+    let problems = problems(&survey);
     Found {
         requests: survey.requests,
+        bytes: size,
         invalid: survey.invalid_lines,
         without_model: survey.without_model,
         models: survey.models.into_iter().map(|one| one.name).collect(),
@@ -102,6 +102,19 @@ fn found(survey: Survey, size: u64) -> Found {
         remarks,
         problems,
     }
+}
+
+/// What is wrong in a file: line, field and cure.
+pub(super) fn problems(survey: &Survey) -> Vec<String> {
+    let told = |problem: &Problem| match problem.cure.as_str() {
+        "" => problem.to_string(),
+        cure => format!("{problem}; {cure}"),
+    };
+    let mut problems: Vec<String> = survey.problems.iter().map(told).collect();
+    if survey.more_problems > 0 {
+        problems.push(format!("and {} more", count(survey.more_problems)));
+    }
+    problems
 }
 
 #[cfg(test)]

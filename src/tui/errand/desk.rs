@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::Sender;
+use tokio_util::task::TaskTracker;
 
-use super::{Errand, News, batch, folder};
+use super::{Errand, News, Rejection, batch, folder};
 use crate::base::{count, shown};
 use crate::engine::{Admit, AdmitError, Handle};
 use crate::inference::{Ollama, Server};
@@ -22,6 +23,7 @@ pub struct Desk {
     data: PathBuf,
     server: Ollama,
     reading: HashMap<PathBuf, Arc<AtomicBool>>,
+    tasks: TaskTracker,
 }
 
 impl Desk {
@@ -31,27 +33,38 @@ impl Desk {
             data,
             server,
             reading: HashMap::new(),
+            tasks: TaskTracker::new(),
         }
     }
 
-    /// Starts an errand; what comes of it is sent.
-    pub(in crate::tui) fn run(&mut self, errand: Errand, handle: &Handle, news: Sender<Msg>) {
+    /// Starts an errand; what comes of it is sent. Only an owner of the queue has a handle, and
+    /// only with one a file is put in the queue.
+    pub(in crate::tui) fn run(
+        &mut self,
+        errand: Errand,
+        handle: Option<&Handle>,
+        news: Sender<Msg>,
+    ) {
         match errand {
-            Errand::List(folder) => blocking(news, move |_| {
+            Errand::List(folder) => self.blocking(news, move |_| {
                 let listing = folder::list(&folder);
                 Some(News::Listed { folder, listing })
             }),
-            Errand::Preview(path) => blocking(news, move |_| {
+            Errand::Preview(path) => self.blocking(news, move |_| {
                 let lines = folder::preview(&path);
                 Some(News::Previewed { path, lines })
             }),
             Errand::Check(path) => self.check(path, news),
             Errand::Leave(path) => self.leave(&path),
             Errand::Models => self.models(news),
-            Errand::Enqueue(admit) => enqueue(*admit, handle.clone(), news),
+            Errand::Enqueue(admit) => {
+                if let Some(handle) = handle {
+                    self.enqueue(*admit, handle.clone(), news);
+                }
+            }
             Errand::Export { job, to } => {
                 let data = self.data.clone();
-                blocking(news, move |_| {
+                self.blocking(news, move |_| {
                     Some(News::Exported(export(&data, job, to.as_deref())))
                 });
             }
@@ -62,7 +75,7 @@ impl Desk {
         self.leave(&path);
         let is_left = Arc::new(AtomicBool::new(false));
         self.reading.insert(path.clone(), Arc::clone(&is_left));
-        blocking(news, move |news| {
+        self.blocking(news, move |news| {
             let goes_on = |lines| {
                 let path = path.clone();
                 // How far it is may be missed while the screen is busy.
@@ -74,6 +87,14 @@ impl Desk {
         });
     }
 
+    fn enqueue(&mut self, admit: Admit, handle: Handle, news: Sender<Msg>) {
+        self.leave(&admit.path);
+        let is_left = Arc::new(AtomicBool::new(false));
+        self.reading
+            .insert(admit.path.clone(), Arc::clone(&is_left));
+        self.tasks.spawn(enqueue(admit, handle, news, is_left));
+    }
+
     fn leave(&mut self, path: &Path) {
         if let Some(is_left) = self.reading.remove(path) {
             is_left.store(true, Ordering::Relaxed);
@@ -82,43 +103,78 @@ impl Desk {
 
     fn models(&self, news: Sender<Msg>) {
         let server = self.server.clone();
-        tokio::spawn(async move {
-            // Without a list one takes the file's own model.
-            if let Ok(installed) = server.installed().await {
+        self.tasks.spawn(async move {
+            // Without a list one takes the file's own model; whoever leaves waits for no server.
+            let installed = tokio::select! {
+                installed = server.installed() => installed,
+                () = news.closed() => return,
+            };
+            if let Ok(installed) = installed {
                 let names = installed.into_iter().map(|model| model.name).collect();
                 let _ = news.send(Msg::News(News::Models(names))).await;
             }
         });
     }
-}
 
-fn blocking(news: Sender<Msg>, work: impl FnOnce(&Sender<Msg>) -> Option<News> + Send + 'static) {
-    tokio::task::spawn_blocking(move || {
-        if let Some(done) = work(&news) {
-            // A screen that was left does not wait for it.
-            let _ = news.blocking_send(Msg::News(done));
+    fn blocking(
+        &self,
+        news: Sender<Msg>,
+        work: impl FnOnce(&Sender<Msg>) -> Option<News> + Send + 'static,
+    ) {
+        self.tasks.spawn_blocking(move || {
+            if let Some(done) = work(&news) {
+                // A screen that was left does not wait for it.
+                let _ = news.blocking_send(Msg::News(done));
+            }
+        });
+    }
+
+    /// Stops what is being read, and waits until nothing is under way. An export is finished:
+    /// half of one helps nobody.
+    pub(in crate::tui) async fn close(self) {
+        for is_left in self.reading.into_values() {
+            is_left.store(true, Ordering::Relaxed);
         }
-    });
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
 }
 
-fn enqueue(admit: Admit, handle: Handle, news: Sender<Msg>) {
-    tokio::spawn(async move {
-        let path = admit.path.clone();
-        let result = match handle.admit(admit).await {
-            Ok(admitted) => Ok(format!(
-                "job {}: {} ({} requests) is in the queue",
-                admitted.job.id,
-                shown(&admitted.job.name),
-                count(admitted.job.counts.total)
-            )),
-            Err(AdmitError::Problems(survey)) => Err(format!(
-                "not enqueued: {} problems in the file",
-                count(survey.problem_count())
-            )),
-            Err(error) => Err(format!("not enqueued: {error}")),
+async fn enqueue(admit: Admit, handle: Handle, news: Sender<Msg>, is_left: Arc<AtomicBool>) {
+    let path = admit.path.clone();
+    let (told, file) = (news.clone(), path.clone());
+    let goes_on = move |progress| {
+        let path = file.clone();
+        // How far it is may be missed while the screen is busy.
+        let _ = told.try_send(Msg::News(News::Admitting { path, progress }));
+        !is_left.load(Ordering::Relaxed)
+    };
+    let result = match handle.admit_while(admit, goes_on).await {
+        Ok(admitted) => Ok(format!(
+            "job {}: {} ({} requests) is in the queue",
+            admitted.job.id,
+            shown(&admitted.job.name),
+            count(admitted.job.counts.total)
+        )),
+        Err(error) => Err(rejection(error)),
+    };
+    let _ = news.send(Msg::News(News::Enqueued { path, result })).await;
+}
+
+fn rejection(error: AdmitError) -> Rejection {
+    let AdmitError::Problems(survey) = error else {
+        return Rejection {
+            why: format!("not enqueued: {error}"),
+            problems: Vec::new(),
         };
-        let _ = news.send(Msg::News(News::Enqueued { path, result })).await;
-    });
+    };
+    Rejection {
+        why: format!(
+            "not enqueued: {} problems in the file",
+            count(survey.problem_count())
+        ),
+        problems: batch::problems(&survey),
+    }
 }
 
 fn export(data: &Path, id: JobId, to: Option<&Path>) -> Result<String, String> {

@@ -11,7 +11,7 @@ pub use batch::Found;
 pub use desk::Desk;
 pub use folder::{Entry, Kind, Listing};
 
-use crate::engine::Admit;
+use crate::engine::{Admit, AdmitProgress};
 use crate::model::JobId;
 
 /// Something to be done outside.
@@ -36,6 +36,15 @@ pub enum Errand {
         /// The file of the answers; beside the job's source where there is none.
         to: Option<PathBuf>,
     },
+}
+
+/// Why a file is not in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why, in a sentence.
+    pub why: String,
+    /// What is wrong in it, with line, field and cure: outside text.
+    pub problems: Vec<String>,
 }
 
 /// What came of an errand.
@@ -71,12 +80,19 @@ pub enum News {
     },
     /// The names of the server's models.
     Models(Vec<String>),
+    /// A file is on its way into the queue.
+    Admitting {
+        /// The file.
+        path: PathBuf,
+        /// How much of it.
+        progress: AdmitProgress,
+    },
     /// A file is in the queue, or why it is not.
     Enqueued {
         /// The file.
         path: PathBuf,
         /// What to say of it.
-        result: Result<String, String>,
+        result: Result<String, Rejection>,
     },
     /// Results are written, or why they are not.
     Exported(Result<String, String>),

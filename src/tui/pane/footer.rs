@@ -34,6 +34,7 @@ const REQUESTS: &[(Action, &str)] = &[
     (Action::Class, "class"),
     (Action::Mark, "mark"),
     (Action::Retry, "retry"),
+    (Action::Sort, "sort"),
     (Action::Order, "order"),
     (Action::Bottom, "end"),
     (Action::ViewFailures, "failures"),
@@ -43,7 +44,6 @@ const ANSWER: &[(Action, &str)] = &[
     (Action::Back, "back"),
     (Action::NextPane, "next lane"),
     (Action::Open, "whole request"),
-    (Action::Up, "up"),
     (Action::Bottom, "follow"),
 ];
 

@@ -15,9 +15,9 @@ use crate::tui::ui::{Pane, TimeWindow};
 use crate::tui::widget::{Plot, curve_columns, graph, resample};
 
 /// Columns of the figures beside the graph.
-const FIGURES: u16 = 22;
+const FIGURES: u16 = 21;
 /// A graph narrower than this says nothing.
-const LEAST_GRAPH: u16 = 18;
+const LEAST_GRAPH: u16 = 16;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let inner = canvas.pane(area, Pane::Throughput, canvas.scene.ui.window.word());

@@ -38,7 +38,7 @@ pub(super) fn act(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
         cancel(ui, &job);
         return Vec::new();
     }
-    let Some((command, verb)) = command(ui, action, &job, latest) else {
+    let Some((command, verb)) = command(action, &job) else {
         return Vec::new();
     };
     let what = format!("{verb} {}", outside(&job.name, NAME_COLUMNS));
@@ -125,12 +125,7 @@ fn cancel(ui: &mut Ui, job: &JobView) {
     ui.dialogs.push(Dialog::Confirm(Confirm::new(question)));
 }
 
-fn command(
-    ui: &mut Ui,
-    action: Action,
-    view: &JobView,
-    latest: &Snapshot,
-) -> Option<(Command, &'static str)> {
+fn command(action: Action, view: &JobView) -> Option<(Command, &'static str)> {
     let job = view.id;
     Some(match action {
         Action::Pause => match view.state {
@@ -169,11 +164,7 @@ fn command(
             "move down",
         ),
         Action::FewerLanes | Action::MoreLanes => {
-            if latest.active != Some(job) {
-                ui.complain("lanes can be changed for the job that runs");
-                return None;
-            }
-            let now = latest.lanes_allowed;
+            let now = view.lanes;
             let lanes = if action == Action::MoreLanes {
                 now + 1
             } else {

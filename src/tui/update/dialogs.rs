@@ -4,14 +4,15 @@ use super::act;
 use crate::model::Snapshot;
 use crate::tui::action::Action;
 use crate::tui::dialog::{Dialog, Enqueue, Export, Heard, Picker, Reaction};
-use crate::tui::errand::News;
+use crate::tui::errand::{News, Rejection};
 use crate::tui::msg::Ask;
 use crate::tui::rows::chosen_job;
 use crate::tui::ui::{Seat, Ui};
 
 /// Opens the dialog of an action.
 pub(super) fn open(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
-    if let Seat::Watcher { pid, .. } = ui.seat {
+    // Results are read and not changed: whoever only looks may have them.
+    if let (Seat::Watcher { pid, .. }, Action::AddFile) = (ui.seat, action) {
         ui.complain(format!("read-only: process {pid} owns the queue"));
         return Vec::new();
     }
@@ -78,10 +79,15 @@ pub(super) fn news(ui: &mut Ui, news: &News) -> Vec<Ask> {
         .collect();
     ui.dialogs.retain(|dialog| !dialog.is_done(news));
     match news {
-        News::Enqueued { result, .. } | News::Exported(result) => match result {
-            Ok(text) => ui.tell(text.as_str()),
-            Err(text) => ui.complain(text.as_str()),
-        },
+        News::Enqueued {
+            result: Ok(text), ..
+        }
+        | News::Exported(Ok(text)) => ui.tell(text.as_str()),
+        News::Enqueued {
+            result: Err(Rejection { why: text, .. }),
+            ..
+        }
+        | News::Exported(Err(text)) => ui.complain(text.as_str()),
         _ => {}
     }
     asks

@@ -92,6 +92,8 @@ fn moused(ui: &mut Ui, mouse: Mouse, latest: &Snapshot) -> Vec<Ask> {
                 .first()
                 .map_or_else(Vec::new, |target| clicked(ui, *target, latest))
         }
+        MouseDid::WheelUp if !ui.dialogs.is_empty() => in_dialog(ui, Heard::Wheel(-WHEEL), latest),
+        MouseDid::WheelDown if !ui.dialogs.is_empty() => in_dialog(ui, Heard::Wheel(WHEEL), latest),
         MouseDid::WheelUp => wheeled(ui, &targets, -WHEEL, latest),
         MouseDid::WheelDown => wheeled(ui, &targets, WHEEL, latest),
     }
@@ -108,6 +110,7 @@ fn clicked(ui: &mut Ui, target: Target, latest: &Snapshot) -> Vec<Ask> {
         Target::Action(action) => return in_dialog(ui, Heard::Click(action), latest),
         Target::Choice(row) => return in_dialog(ui, Heard::Choice(row), latest),
         Target::Item(row) => return lists::clicked(ui, row, latest),
+        Target::Head(sort) => return lists::sort_by(ui, sort, latest),
         Target::Side(side) => {
             if let Some(reading) = &mut ui.lists.reading {
                 reading.side = side;
@@ -205,6 +208,7 @@ pub fn act(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
         | Action::State
         | Action::Class
         | Action::Order
+        | Action::Sort
         | Action::Mark
         | Action::Raw => {}
     }

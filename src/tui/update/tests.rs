@@ -108,6 +108,42 @@ fn a_watcher_changes_nothing_and_leaves_at_once() {
 }
 
 #[test]
+fn lanes_are_those_of_the_job_under_the_cursor() {
+    let (run, mut ui) = (snapshot("busy"), ui());
+    press(&mut ui, &run, "j");
+    let (job, lanes) = (JobId(2), 3);
+    let more = Command::SetParallel { job, lanes };
+    assert_eq!(commands(press(&mut ui, &run, "]")), [more]);
+}
+
+#[test]
+fn a_watcher_may_write_results() {
+    let (run, mut ui) = (snapshot("busy"), ui());
+    ui.seat = Seat::Watcher {
+        pid: 9,
+        gone: false,
+    };
+    press(&mut ui, &run, "e");
+    let asks = press(&mut ui, &run, "enter");
+    assert!(matches!(
+        &asks[..],
+        [Ask::Errand(crate::tui::errand::Errand::Export { .. })]
+    ));
+}
+
+#[test]
+fn the_wheel_moves_in_a_question_and_not_under_it() {
+    let (run, mut ui) = (snapshot("huge"), ui());
+    press(&mut ui, &run, ":");
+    mouse(&mut ui, &run, "view-log", MouseDid::WheelDown);
+    assert_eq!(ui.selected.of(Pane::Jobs), None);
+    let Some(Dialog::Palette(palette)) = ui.dialogs.last() else {
+        panic!("no palette");
+    };
+    assert_ne!(*palette, Palette::default());
+}
+
+#[test]
 fn the_cursor_stays_on_its_row_when_the_list_changes() {
     let (run, mut ui) = (snapshot("busy"), ui());
     press(&mut ui, &run, "j");

@@ -71,6 +71,7 @@ fn requests(scene: &str) -> RequestList {
         lines: lines(scene),
         is_first,
         is_last: true,
+        claimed: 4,
     });
     if scene == "busy" {
         list.mark();
@@ -135,7 +136,7 @@ fn reading(scene: &str) -> Reading {
     } else {
         RequestState::Done
     };
-    reading.text = Some(Box::new(RequestText::of(RequestDetail {
+    reading.text = Some(std::sync::Arc::new(RequestText::of(RequestDetail {
         line: line(
             0,
             state,

@@ -1,5 +1,6 @@
 //! One request: prompt and answer side by side, and what it took.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::layout::Rect;
@@ -8,7 +9,7 @@ use ratatui::text::Line;
 use super::requests::{name, state, tokens};
 use crate::base::{bytes, duration};
 use crate::tui::canvas::Canvas;
-use crate::tui::hits::{Listed, Target, Window};
+use crate::tui::hits::{Broken, Form, Listed, Target, TextRow, Window};
 use crate::tui::layout::top;
 use crate::tui::lists::{Reading, Side};
 use crate::tui::pane::clock;
@@ -77,7 +78,7 @@ fn facts(canvas: &Canvas<'_>, text: &RequestText, columns: usize) -> Vec<Line<'s
         ]),
         Line::from(canvas.span(Meaning::Text, sentence(&told, columns))),
     ];
-    if let Some(times) = times(text) {
+    if let Some(times) = times(canvas, text) {
         lines.push(Line::from(
             canvas.span(Meaning::Dim, sentence(&times, columns)),
         ));
@@ -92,12 +93,23 @@ fn facts(canvas: &Canvas<'_>, text: &RequestText, columns: usize) -> Vec<Line<'s
     lines
 }
 
-/// Where the time went; nothing where there is no answer.
-fn times(text: &RequestText) -> Option<String> {
+/// When it ended and where the time went; nothing before there is an end.
+fn times(canvas: &Canvas<'_>, text: &RequestText) -> Option<String> {
+    let at = text.line.at?;
+    let clock = clock::seconds(at, &canvas.scene.ui.zone);
+    let ended = format!(" ended at {clock}");
+    Some(match spent(text) {
+        Some(spent) => format!("{ended} · {spent}"),
+        None => ended,
+    })
+}
+
+/// Where the time of an answer went.
+fn spent(text: &RequestText) -> Option<String> {
     let timings = text.timings?;
     let part = |time: Option<Duration>| time.map_or("n/a".to_owned(), duration);
     Some(format!(
-        " {} = queue {} · load {} · prefill {} · answer {}",
+        "{} = queue {} · load {} · prefill {} · answer {}",
         duration(timings.wall),
         part(timings.queued()),
         part(timings.load),
@@ -106,71 +118,115 @@ fn times(text: &RequestText) -> Option<String> {
     ))
 }
 
-fn side(canvas: &mut Canvas<'_>, reading: &Reading, text: &RequestText, side: Side, area: Rect) {
-    let (title, pieces, raw) = match side {
-        Side::Prompt => ("Prompt", &text.prompt, &text.raw[0]),
-        Side::Answer => ("Answer", &text.answer, &text.raw[1]),
+fn side(
+    canvas: &mut Canvas<'_>,
+    reading: &Reading,
+    text: &Arc<RequestText>,
+    side: Side,
+    area: Rect,
+) {
+    let title = match side {
+        Side::Prompt => "Prompt",
+        Side::Answer => "Answer",
     };
     canvas.hits.add(area, Target::Side(side));
     let detail = if reading.is_raw { "JSON" } else { "" };
     let inner = canvas.border(area, title, detail, reading.side == side);
-    let columns = usize::from(inner.width);
-    let lines = if reading.is_raw {
-        let mut lines = Vec::new();
-        put(canvas, &mut lines, raw, columns, &mut LONGEST.clone());
-        lines
-    } else {
-        said(canvas, pieces, columns)
+    let form = Form {
+        side,
+        is_raw: reading.is_raw,
+        columns: usize::from(inner.width),
+    };
+    let rows = match live(canvas, reading, text, form) {
+        Some(rows) => rows,
+        None => kept(canvas, text, form),
     };
     let height = usize::from(inner.height);
     let first = reading.scrolled.get(side as usize).copied().unwrap_or(0);
-    let window = Window::around(Listed::Side(side), None, first, lines.len(), height);
+    let window = Window::around(Listed::Side(side), None, first, rows.len(), height);
     canvas.hits.window(window);
-    canvas.lines(inner, lines.get(window.first..).unwrap_or_default());
+    let shown = rows.iter().skip(window.first).take(height);
+    for (drawn, (meaning, row)) in shown.enumerate() {
+        let line = Line::from(canvas.span(*meaning, row.as_str()));
+        canvas.line(inner, drawn as u16, &line);
+    }
+}
+
+/// The answer so far of a request that is being answered, where it is watched.
+fn live(
+    canvas: &Canvas<'_>,
+    reading: &Reading,
+    text: &RequestText,
+    form: Form,
+) -> Option<Arc<[TextRow]>> {
+    let watched = canvas.scene.snapshot.watched.as_ref()?;
+    let is_its = form.side == Side::Answer && watched.request == reading.request;
+    if !is_its || !text.answer.is_empty() || form.is_raw {
+        return None;
+    }
+    let piece = Piece {
+        role: "so far".to_owned(),
+        text: watched.text.clone(),
+    };
+    Some(said(&[piece], form.columns).into())
+}
+
+/// The rows of a side: those of the last picture where nothing has changed, because breaking a
+/// long text into rows takes a while.
+fn kept(canvas: &mut Canvas<'_>, text: &Arc<RequestText>, form: Form) -> Arc<[TextRow]> {
+    let before = canvas.scene.ui.hits.broken(text, form);
+    let rows = before.unwrap_or_else(|| broken(text, form).into());
+    canvas.hits.keep(Broken {
+        of: Arc::clone(text),
+        form,
+        rows: Arc::clone(&rows),
+    });
+    rows
+}
+
+fn broken(text: &RequestText, form: Form) -> Vec<TextRow> {
+    let (pieces, raw) = match form.side {
+        Side::Prompt => (&text.prompt, &text.raw[0]),
+        Side::Answer => (&text.answer, &text.raw[1]),
+    };
+    if !form.is_raw {
+        return said(pieces, form.columns);
+    }
+    let mut rows = Vec::new();
+    put(&mut rows, raw, form.columns, &mut LONGEST.clone());
+    rows
 }
 
 /// The pieces, each under its role.
-fn said(canvas: &Canvas<'_>, pieces: &[Piece], columns: usize) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
+fn said(pieces: &[Piece], columns: usize) -> Vec<TextRow> {
+    let mut rows = Vec::new();
     let mut left = LONGEST;
     for piece in pieces {
-        if !lines.is_empty() {
-            lines.push(Line::default());
+        if !rows.is_empty() {
+            rows.push((Meaning::Text, String::new()));
         }
-        let role = outside(&piece.role, columns);
-        lines.push(Line::from(canvas.span(Meaning::Accent, role)));
-        put(canvas, &mut lines, &piece.text, columns, &mut left);
+        rows.push((Meaning::Accent, outside(&piece.role, columns)));
+        put(&mut rows, &piece.text, columns, &mut left);
         if left == 0 {
             break;
         }
     }
-    if lines.is_empty() {
-        lines.push(Line::from(canvas.span(Meaning::Dim, "nothing yet")));
+    if rows.is_empty() {
+        rows.push((Meaning::Dim, "nothing yet".to_owned()));
     }
-    lines
+    rows
 }
 
-/// Puts a text in lines as long as some of the allowance is left, and says what is left out.
-fn put(
-    canvas: &Canvas<'_>,
-    lines: &mut Vec<Line<'static>>,
-    text: &str,
-    columns: usize,
-    left: &mut usize,
-) {
+/// Puts a text in rows as long as some of the allowance is left, and says what is left out.
+fn put(rows: &mut Vec<TextRow>, text: &str, columns: usize, left: &mut usize) {
     let end = text.floor_char_boundary(*left);
     let (shown, rest) = text.split_at(end);
     *left -= end;
-    let wrapped = wrapped(shown, columns);
-    let text = wrapped
-        .into_iter()
-        .map(|row| Line::from(canvas.span(Meaning::Text, row)));
-    lines.extend(text);
+    let wrapped = wrapped(shown, columns).into_iter();
+    rows.extend(wrapped.map(|row| (Meaning::Text, row)));
     if !rest.is_empty() {
         *left = 0;
         let more = format!("… {} more, which a copy takes", bytes(rest.len() as u64));
-        lines.push(Line::from(
-            canvas.span(Meaning::Warn, sentence(&more, columns)),
-        ));
+        rows.push((Meaning::Warn, sentence(&more, columns)));
     }
 }

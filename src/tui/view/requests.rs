@@ -7,21 +7,23 @@ use ratatui::text::Line;
 
 use crate::base::{count, duration};
 use crate::model::{JobView, RequestState, Tokens};
-use crate::store::{Filter, RequestLine};
+use crate::store::{Filter, RequestLine, Sort};
 use crate::tui::canvas::Canvas;
 use crate::tui::hits::{Listed, Target, Window};
 use crate::tui::layout::top;
 use crate::tui::lists::RequestList;
+use crate::tui::pane::clock;
 use crate::tui::text::{outside, sentence};
 use crate::tui::theme::{Meaning, Theme};
 use crate::tui::widget::{Column, cells};
 
 /// Columns of the fixed cells, and the width from which on each is shown.
 const STATE: usize = 8;
-const TRIES: usize = 5;
+const TRIES: usize = 6;
 const TOKENS: usize = 9;
 const TIME: usize = 9;
 const CLASS: usize = 23;
+const ENDED: usize = 8;
 /// Columns that the name of a request keeps before other cells go.
 const NAME: usize = 12;
 
@@ -62,8 +64,50 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, body: Rect) {
         canvas.line(bar, 0, &line);
     }
     let widths = Widths::of(usize::from(inner.width));
-    canvas.line(heads, 0, &widths.heads(canvas.theme(), list.is_reversed));
+    draw_heads(canvas, list, heads, &widths);
     draw_rows(canvas, list, rows, &widths);
+}
+
+/// The heads of the columns, that which the list is sorted by with an arrow.
+fn draw_heads(canvas: &mut Canvas<'_>, list: &RequestList, area: Rect, widths: &Widths) {
+    let arrow = if list.is_reversed {
+        canvas.theme().sign("▼", "v")
+    } else {
+        canvas.theme().sign("▲", "^")
+    };
+    let mut column = 0;
+    let mut heads = Vec::new();
+    for (sort, word, columns, is_number) in widths.heads() {
+        let is_sorted = sort == Some(list.sort);
+        let sign = if is_sorted { arrow } else { "" };
+        let meaning = if is_sorted {
+            Meaning::Accent
+        } else {
+            Meaning::Dim
+        };
+        let text = format!("{sign}{word}");
+        heads.push(if is_number {
+            Column::number(meaning, text, columns)
+        } else {
+            Column::word(meaning, text, columns)
+        });
+        if columns == 0 {
+            continue;
+        }
+        let place = Rect {
+            x: area.x.saturating_add(column as u16),
+            width: columns as u16,
+            ..area
+        };
+        if let Some(sort) = sort {
+            canvas
+                .hits
+                .add(place.intersection(area), Target::Head(sort));
+        }
+        column += columns + 1;
+    }
+    let line = cells(canvas.theme(), &heads);
+    canvas.line(area, 0, &line);
 }
 
 fn draw_rows(canvas: &mut Canvas<'_>, list: &RequestList, area: Rect, widths: &Widths) {
@@ -86,7 +130,7 @@ fn draw_rows(canvas: &mut Canvas<'_>, list: &RequestList, area: Rect, widths: &W
         .take(window.height);
     for (drawn, (row, request)) in visible.enumerate() {
         let is_marked = list.marked.contains(&request.id);
-        let text = widths.row(canvas.theme(), request, is_marked);
+        let text = widths.row(canvas, request, is_marked);
         item(canvas, area, drawn as u16, row, at == Some(row), &text);
     }
 }
@@ -154,10 +198,15 @@ fn tally(list: &RequestList, job: Option<&JobView>) -> String {
 /// The states with their counts, the one that is listed marked, and what else is filtered by.
 fn filters(canvas: &Canvas<'_>, list: &RequestList, job: Option<&JobView>) -> Line<'static> {
     let counts = job.map(|job| &job.counts);
+    let claimed = list.page.as_ref().map_or(0, |page| page.claimed);
     let tabs = [
         (None, "all", counts.map(|counts| counts.total)),
-        (Some(RequestState::Queued), "queued", None),
-        (Some(RequestState::Claimed), "running", None),
+        (
+            Some(RequestState::Queued),
+            "queued",
+            counts.map(|counts| counts.left().saturating_sub(claimed)),
+        ),
+        (Some(RequestState::Claimed), "running", Some(claimed)),
         (
             Some(RequestState::Done),
             "done",
@@ -206,6 +255,7 @@ struct Widths {
     tokens: usize,
     time: usize,
     class: usize,
+    ended: usize,
 }
 
 impl Widths {
@@ -224,6 +274,7 @@ impl Widths {
         let tokens = fits(TOKENS, 2);
         let tries = fits(TRIES, 1);
         let class = fits(CLASS, 1);
+        let ended = fits(ENDED, 1);
         let name = if columns > 2 + 2 + STATE + 1 + NAME {
             NAME + rest
         } else {
@@ -235,33 +286,28 @@ impl Widths {
             tokens,
             time,
             class,
+            ended,
         }
     }
 
-    fn heads(&self, theme: &Theme, is_reversed: bool) -> Line<'static> {
-        let arrow = if is_reversed {
-            theme.sign("▼", "v")
-        } else {
-            theme.sign("▲", "^")
-        };
-        let dim = Meaning::Dim;
-        cells(
-            theme,
-            &[
-                Column::word(dim, "", 1),
-                Column::word(dim, arrow, 1),
-                Column::word(dim, "state", STATE),
-                Column::word(dim, "request", self.name),
-                Column::number(dim, "tries", self.tries),
-                Column::number(dim, "prompt", self.tokens),
-                Column::number(dim, "answer", self.tokens),
-                Column::number(dim, "time", self.time),
-                Column::word(dim, "failure", self.class),
-            ],
-        )
+    /// What each column is sorted by, its word, its columns, and whether it holds numbers.
+    fn heads(&self) -> [(Option<Sort>, &'static str, usize, bool); 10] {
+        [
+            (None, "", 1, false),
+            (Some(Sort::Place), "", 1, false),
+            (Some(Sort::State), "state", STATE, false),
+            (Some(Sort::Name), "request", self.name, false),
+            (Some(Sort::Tries), "tries", self.tries, true),
+            (Some(Sort::Prompt), "prompt", self.tokens, true),
+            (Some(Sort::Answer), "answer", self.tokens, true),
+            (Some(Sort::Time), "time", self.time, true),
+            (Some(Sort::Finished), "ended", self.ended, true),
+            (None, "failure", self.class, false),
+        ]
     }
 
-    fn row(&self, theme: &Theme, line: &RequestLine, is_marked: bool) -> Line<'static> {
+    fn row(&self, canvas: &Canvas<'_>, line: &RequestLine, is_marked: bool) -> Line<'static> {
+        let theme = canvas.theme();
         let (sign, word, meaning) = state(theme, line.state);
         let mark = if is_marked {
             theme.sign("●", "*")
@@ -269,6 +315,7 @@ impl Widths {
             ""
         };
         let name = name(line);
+        let ended = line.at.map(|at| clock::seconds(at, &canvas.scene.ui.zone));
         cells(
             theme,
             &[
@@ -280,6 +327,7 @@ impl Widths {
                 Column::number(Meaning::Text, tokens(line, line.prompt_tokens), self.tokens),
                 Column::number(Meaning::Text, tokens(line, line.answer_tokens), self.tokens),
                 Column::number(Meaning::Text, time(line), self.time),
+                Column::number(Meaning::Dim, ended.unwrap_or_default(), self.ended),
                 Column::word(
                     Meaning::Bad,
                     line.class.map_or("", |class| class.name()),

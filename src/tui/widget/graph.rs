@@ -153,7 +153,8 @@ fn axis(theme: &Theme, plot: &Plot, columns: usize) -> Line<'static> {
         .drain(..)
         .map(|(sign, meaning)| (sign.to_owned(), meaning))
         .collect();
-    if columns > label.len() + now.len() {
+    let is_labelled = columns > label.len() + now.len();
+    if is_labelled {
         for (start, text) in texts {
             for (cell, c) in cells.iter_mut().skip(start).zip(text.chars()) {
                 *cell = (c.to_string(), Meaning::Dim);
@@ -162,6 +163,12 @@ fn axis(theme: &Theme, plot: &Plot, columns: usize) -> Line<'static> {
     }
     for (place, sign) in &plot.marks {
         let column = (place.clamp(0.0, 1.0) * columns.saturating_sub(1) as f64).round() as usize;
+        // A mark at an end stands beside the label and not in it.
+        let column = if is_labelled {
+            column.clamp(label.len(), columns - now.len() - 1)
+        } else {
+            column
+        };
         if let Some(cell) = cells.get_mut(column) {
             *cell = ((*sign).to_owned(), Meaning::Mark);
         }
@@ -206,6 +213,18 @@ mod tests {
                 "      └-1 min ───x───── now"
             ]
         );
+    }
+
+    #[test]
+    fn marks_at_the_ends_leave_the_labels_alone() {
+        let theme = Theme::built_in("dark", Depth::True, false).unwrap();
+        let plot = Plot {
+            points: Vec::new(),
+            marks: vec![(0.0, "a"), (1.0, "z")],
+            span: "1 min".into(),
+        };
+        let lines = graph(&theme, &plot, 27, 3);
+        assert_eq!(lines[2].to_string(), "      └-1 min a───────z now");
     }
 
     #[test]

@@ -7,13 +7,14 @@ use ratatui::text::Line;
 
 use super::setting::Setting;
 use super::{Enqueue, State};
-use crate::base::{count, duration, rate};
+use crate::base::{count, duration, rate, share};
+use crate::engine::AdmitProgress;
 use crate::tui::action::Action;
 use crate::tui::canvas::Canvas;
 use crate::tui::errand::Found;
 use crate::tui::hits::Target;
 use crate::tui::layout;
-use crate::tui::text::{left, outside, sentence};
+use crate::tui::text::{left, outside, sentence, wrapped};
 use crate::tui::theme::Meaning;
 
 /// Columns and rows where there is room.
@@ -50,7 +51,7 @@ impl Enqueue {
                 format!("reading the file: {} lines so far …", count(*lines)),
             ),
             State::Unreadable(why) => (Meaning::Bad, why.clone()),
-            State::Admitting(_) => (Meaning::Accent, "on its way into the queue …".to_owned()),
+            State::Admitting(found, progress) => (Meaning::Accent, admitting(found, *progress)),
             State::Found(found) => summary(found),
         }
     }
@@ -90,7 +91,7 @@ impl Enqueue {
     }
 
     fn draw_remarks(&self, canvas: &mut Canvas<'_>, area: Rect) {
-        let (State::Found(found) | State::Admitting(found)) = &self.state else {
+        let (State::Found(found) | State::Admitting(found, _)) = &self.state else {
             return;
         };
         let columns = usize::from(area.width).saturating_sub(2);
@@ -102,11 +103,12 @@ impl Enqueue {
             .chain(problems)
             .chain(remarks)
             .skip(self.scrolled)
-            .take(usize::from(area.height))
-            .map(|(meaning, text)| {
-                let text = sentence(text, columns);
-                Line::from(canvas.span(meaning, format!(" {text}")))
+            .flat_map(|(meaning, text)| {
+                let rows = wrapped(text, columns).into_iter();
+                rows.map(move |row| (meaning, row))
             })
+            .take(usize::from(area.height))
+            .map(|(meaning, row)| Line::from(canvas.span(meaning, format!(" {row}"))))
             .collect();
         canvas.lines(area, &lines);
     }
@@ -132,6 +134,13 @@ impl Enqueue {
             column += text.len() as u16 + 2;
         }
     }
+}
+
+/// How much of the file is in the queue so far.
+fn admitting(found: &Found, progress: AdmitProgress) -> String {
+    let part = share(progress.bytes.min(found.bytes), found.bytes);
+    let lines = count(progress.lines);
+    format!("{part} on its way into the queue, {lines} requests so far; esc takes it back")
 }
 
 fn summary(found: &Found) -> (Meaning, String) {

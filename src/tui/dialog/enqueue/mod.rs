@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::{Heard, Reaction};
 use crate::base::count;
-use crate::engine::Admit;
+use crate::engine::{Admit, AdmitProgress};
 use crate::model::JobSettings;
 use crate::tui::action::Action;
 use crate::tui::errand::{Errand, Found, News};
@@ -41,7 +41,7 @@ enum State {
     /// It was read.
     Found(Box<Found>),
     /// It is on its way into the queue.
-    Admitting(Box<Found>),
+    Admitting(Box<Found>, AdmitProgress),
 }
 
 impl Enqueue {
@@ -72,6 +72,11 @@ impl Enqueue {
                 self.at = row.min(Setting::ALL.len() - 1);
                 Reaction::Stay
             }
+            Heard::Wheel(rows) => {
+                let there = self.scrolled.saturating_add_signed(rows);
+                self.scrolled = there.min(self.remarks());
+                Reaction::Stay
+            }
             Heard::Click(_) | Heard::Paste(_) => Reaction::Stay,
         }
     }
@@ -89,14 +94,24 @@ impl Enqueue {
                     Err(why) => State::Unreadable(why.clone()),
                 };
             }
+            News::Admitting { path, progress } if *path == self.path => {
+                if let State::Admitting(_, reached) = &mut self.state {
+                    *reached = *progress;
+                }
+            }
             News::Models(models) => self.models.clone_from(models),
             News::Enqueued {
                 path,
-                result: Err(why),
+                result: Err(rejection),
             } if *path == self.path => {
-                self.refusal = Some(why.clone());
-                if let State::Admitting(found) = &self.state {
-                    self.state = State::Found(found.clone());
+                self.refusal = Some(rejection.why.clone());
+                if let State::Admitting(found, _) = &self.state {
+                    let mut found = found.clone();
+                    if !rejection.problems.is_empty() {
+                        found.problems.clone_from(&rejection.problems);
+                    }
+                    self.scrolled = 0;
+                    self.state = State::Found(found);
                 }
             }
             _ => {}
@@ -167,7 +182,7 @@ impl Enqueue {
             settings: self.settings.clone(),
             hash: found.hash.clone(),
         };
-        self.state = State::Admitting(found.clone());
+        self.state = State::Admitting(found.clone(), AdmitProgress::default());
         Reaction::Ask(vec![Ask::Errand(Errand::Enqueue(Box::new(admit)))])
     }
 }

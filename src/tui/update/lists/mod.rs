@@ -3,7 +3,10 @@
 mod reading;
 mod requests;
 
+use std::time::Duration;
+
 use self::reading::{in_failures, in_request, move_failures, scroll_side};
+pub(super) use self::requests::sort_by;
 use self::requests::{in_requests, move_requests};
 use super::{shown, watching};
 use crate::model::{Command, JobId, Phase, RequestId, Snapshot, WhichFailures};
@@ -20,6 +23,8 @@ use crate::tui::text::outside;
 use crate::tui::ui::{Row, Seat, Ui, View};
 use crate::tui::widget::Field;
 
+/// How often a list is asked for again that takes a while.
+const SLOWLY: Duration = Duration::from_secs(5);
 /// Columns of an outside name in a message.
 const NAME_COLUMNS: usize = 30;
 
@@ -72,8 +77,9 @@ pub(super) fn refresh(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
             let Some(list) = &mut ui.lists.requests else {
                 return Vec::new();
             };
-            // Looking for a text among a million takes a while: it is not done ten times a second.
-            let is_idle = list.asked.is_none() && list.filter.text.is_none();
+            // Looking at each of a million takes a while: it is not done ten times a second.
+            let is_due = !list.is_slow() || latest.now.since(list.asked_at) >= SLOWLY;
+            let is_idle = list.asked.is_none() && is_due;
             if !is_idle || list.seen == ends(latest, list.job) {
                 return Vec::new();
             }
@@ -89,6 +95,7 @@ pub(super) fn refresh(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
             }
             ask_failures(list, latest)
         }
+        View::Request => reading::refresh(ui, latest),
         _ => Vec::new(),
     }
 }
@@ -207,6 +214,7 @@ fn ask(list: &mut RequestList, at: At, latest: &Snapshot) -> Vec<Ask> {
     let ends = ends(latest, list.job);
     let page = list.query(at);
     list.asked = Some(page.clone());
+    list.asked_at = latest.now;
     let mut asks = vec![Ask::Query(page)];
     let count = Query::Count {
         job: list.job,
@@ -277,7 +285,7 @@ fn request_found(ui: &mut Ui, query: &Query, found: Result<Found, String>) {
     }
     reading.asked = None;
     match found {
-        Ok(Found::Request(Some(text))) => reading.text = Some(text),
+        Ok(Found::Request(Some(text))) => reading.text = Some(text.into()),
         Ok(_) => reading.trouble = Some("the request is not in the queue any more".to_owned()),
         Err(text) => reading.trouble = Some(text),
     }
@@ -375,6 +383,7 @@ pub(in crate::tui::update) fn open_request(
     let mut reading = Reading::new(job, request);
     let query = Query::Request { job, request };
     reading.asked = Some(query.clone());
+    // It is asked for again as soon as it may have changed.
     ui.lists.reading = Some(reading);
     super::raise(ui, View::Request);
     vec![Ask::Query(query)]

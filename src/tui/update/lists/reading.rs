@@ -1,19 +1,45 @@
 //! Keys in the view of one request and in that of failures.
 
+use std::time::Duration;
+
 use super::{confirm_retry, copy, open_requests};
-use crate::model::{JobId, Snapshot, WhichFailures};
+use crate::model::{JobId, RequestState, Snapshot, WhichFailures};
 use crate::store::Filter;
 use crate::tui::action::Action;
 use crate::tui::hits::Listed;
 use crate::tui::lists::{FailureRow, Reading, Side};
 use crate::tui::msg::Ask;
+use crate::tui::query::Query;
 use crate::tui::reading::{Piece, RequestText};
 use crate::tui::text::outside;
 use crate::tui::ui::Ui;
 use crate::tui::update::moving::step;
 
+/// How often a request without an end is asked for again.
+const OFTEN: Duration = Duration::from_millis(500);
 /// Columns of an outside name in a question.
 const NAME_COLUMNS: usize = 30;
+
+/// Asks again for a request that has no end yet, once in a while.
+pub(super) fn refresh(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
+    let Some(reading) = &mut ui.lists.reading else {
+        return Vec::new();
+    };
+    let is_over = reading
+        .text
+        .as_ref()
+        .is_none_or(|text| matches!(text.line.state, RequestState::Done | RequestState::Failed));
+    if is_over || reading.asked.is_some() || latest.now.since(reading.asked_at) < OFTEN {
+        return Vec::new();
+    }
+    let query = Query::Request {
+        job: reading.job,
+        request: reading.request,
+    };
+    reading.asked = Some(query.clone());
+    reading.asked_at = latest.now;
+    vec![Ask::Query(query)]
+}
 
 pub(super) fn in_request(ui: &mut Ui, action: Action) -> Option<Vec<Ask>> {
     let side = ui.lists.reading.as_ref()?.side;

@@ -2,7 +2,7 @@
 
 use super::{ask, confirm_retry, copy, filtered, open_request};
 use crate::model::{FailureClass, RequestId, RequestState, Snapshot, WhichFailures};
-use crate::store::Filter;
+use crate::store::{Filter, Sort};
 use crate::tui::action::Action;
 use crate::tui::hits::Listed;
 use crate::tui::msg::Ask;
@@ -45,6 +45,7 @@ pub(super) fn in_requests(ui: &mut Ui, action: Action, latest: &Snapshot) -> Opt
             list.jump = Some(At::First);
             ask(list, At::First, latest)
         }
+        Action::Sort => return Some(sort_by_next(ui, latest)),
         Action::Mark => {
             if !list.mark() {
                 ui.complain("no more than 10,000 requests can be marked");
@@ -59,6 +60,54 @@ pub(super) fn in_requests(ui: &mut Ui, action: Action, latest: &Snapshot) -> Opt
         }
         _ => return None,
     })
+}
+
+fn sort_by_next(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
+    let Some(now) = ui.lists.requests.as_ref().map(|list| list.sort) else {
+        return Vec::new();
+    };
+    let here = Sort::ALL.iter().position(|one| *one == now).unwrap_or(0);
+    let next = Sort::ALL.iter().cycle().nth(here + 1).copied();
+    sort_by(ui, next.unwrap_or_default(), latest)
+}
+
+/// Sorts the list by this, what is most worth seeing first; a second time turns the order.
+pub(in crate::tui::update) fn sort_by(ui: &mut Ui, sort: Sort, latest: &Snapshot) -> Vec<Ask> {
+    let Some(list) = &mut ui.lists.requests else {
+        return Vec::new();
+    };
+    list.is_reversed = if list.sort == sort {
+        !list.is_reversed
+    } else {
+        !matches!(sort, Sort::Place | Sort::State | Sort::Name)
+    };
+    list.sort = sort;
+    list.jump = Some(At::First);
+    let words = words(sort, list.is_reversed);
+    let asks = ask(list, At::First, latest);
+    ui.tell(words);
+    asks
+}
+
+const fn words(sort: Sort, is_reversed: bool) -> &'static str {
+    match (sort, is_reversed) {
+        (Sort::Place, false) => "in the order of the file",
+        (Sort::Place, true) => "from the end of the file",
+        (Sort::State, false) => "sorted by state, queued first",
+        (Sort::State, true) => "sorted by state, failed first",
+        (Sort::Name, false) => "sorted by name",
+        (Sort::Name, true) => "sorted by name, the last one first",
+        (Sort::Tries, true) => "sorted by tries, most first",
+        (Sort::Tries, false) => "sorted by tries, fewest first",
+        (Sort::Prompt, true) => "sorted by prompt, the longest first",
+        (Sort::Prompt, false) => "sorted by prompt, the shortest first",
+        (Sort::Answer, true) => "sorted by answer, the longest first",
+        (Sort::Answer, false) => "sorted by answer, the shortest first",
+        (Sort::Time, true) => "sorted by time, the slowest first",
+        (Sort::Time, false) => "sorted by time, the fastest first",
+        (Sort::Finished, true) => "sorted by end, the latest first",
+        (Sort::Finished, false) => "sorted by end, the earliest first",
+    }
 }
 
 fn next_state(filter: &mut Filter) {

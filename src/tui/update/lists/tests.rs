@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::model::{Attempts, FailureClass, RequestState};
-use crate::store::{FailureGroup, RequestLine};
+use crate::store::{FailureGroup, RequestDetail, RequestLine, Sort};
+use crate::tui::key::{Mouse, MouseDid};
 use crate::tui::keymap::KeyMap;
 use crate::tui::lists::Side;
 use crate::tui::msg::Msg;
 use crate::tui::query::Page;
-use crate::tui::testing::{snapshot, ui};
+use crate::tui::reading::RequestText;
+use crate::tui::testing::{drawn, snapshot, text, ui};
 use crate::tui::update::update;
 
 fn press(ui: &mut Ui, run: &Snapshot, keys: &str) -> Vec<Ask> {
@@ -59,6 +61,7 @@ fn listed(run: &Snapshot) -> Ui {
         lines: lines(0, 400),
         is_first: true,
         is_last: false,
+        claimed: 0,
     };
     answered(&mut ui, run, asked[0].clone(), Found::Page(page));
     ui
@@ -94,6 +97,7 @@ fn the_end_of_the_list_is_asked_for_and_not_scrolled_to() {
         lines: lines(999_600, 400),
         is_first: false,
         is_last: true,
+        claimed: 0,
     };
     answered(&mut ui, &run, asked[0].clone(), Found::Page(page));
     assert_eq!(list(&ui).cursor, Some((RequestId(1_000_000), 999_999)));
@@ -115,6 +119,7 @@ fn near_the_end_of_what_is_held_more_is_asked_for_and_the_selection_stays() {
         lines: lines(seq - 200, 400),
         is_first: false,
         is_last: false,
+        claimed: 0,
     };
     answered(&mut ui, &run, asked[0].clone(), Found::Page(page));
     assert_eq!(
@@ -253,5 +258,82 @@ fn a_list_is_asked_for_again_only_when_its_job_has_changed() {
     jobs[0].counts.done += 1;
     run.jobs = jobs.into();
     assert_eq!(queries(changed(&mut ui, &run)).len(), 1);
+    assert_eq!(changed(&mut ui, &run), []);
+}
+
+#[test]
+fn a_list_is_sorted_by_key_and_by_a_click_on_a_head() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    press(&mut ui, &run, "O");
+    assert_eq!(
+        (list(&ui).sort, list(&ui).is_reversed),
+        (Sort::State, false)
+    );
+    assert_eq!(page_at(list(&ui)), Some(At::First));
+    let head = |ui: &mut Ui, word: &str| {
+        let (buffer, hits) = drawn(&run, ui, 120, 30);
+        ui.hits = hits;
+        let heads = text(&buffer).lines().nth(3).unwrap().to_owned();
+        let column = crate::base::width(&heads[..heads.find(word).unwrap()]) as u16;
+        let did = MouseDid::Click;
+        let mouse = Mouse {
+            column,
+            row: 3,
+            did,
+        };
+        update(ui, Msg::Mouse(mouse), &run, &KeyMap::built_in());
+        text(&drawn(&run, ui, 120, 30).0)
+    };
+    assert!(head(&mut ui, "time").contains("▼time"));
+    assert_eq!((list(&ui).sort, list(&ui).is_reversed), (Sort::Time, true));
+    // Turned round, the end of the order is what is asked for first.
+    assert_eq!(page_at(list(&ui)), Some(At::Last));
+    assert!(head(&mut ui, "time").contains("▲time"));
+    assert_eq!(page_at(list(&ui)), Some(At::First));
+    assert!(head(&mut ui, "request").contains("▲request"));
+    assert!(head(&mut ui, "ended").contains("▼ended"));
+}
+
+#[test]
+fn what_looks_at_every_request_is_not_done_with_every_picture() {
+    let mut run = snapshot("busy");
+    let mut ui = listed(&run);
+    press(&mut ui, &run, "O O");
+    let query = list(&ui).asked.clone().unwrap();
+    answered(&mut ui, &run, query, Found::Page(Page::default()));
+    let mut jobs = run.jobs.to_vec();
+    jobs[0].counts.done += 1;
+    run.jobs = jobs.into();
+    let changed = |ui: &mut Ui, run: &Snapshot| update(ui, Msg::Changed, run, &KeyMap::built_in());
+    assert_eq!(changed(&mut ui, &run), []);
+    run.now = run.now + SLOWLY;
+    assert_eq!(queries(changed(&mut ui, &run)).len(), 1);
+}
+
+#[test]
+fn a_request_without_an_end_is_followed() {
+    let mut run = snapshot("busy");
+    let mut ui = listed(&run);
+    let detail = |state| {
+        let mut line = lines(0, 1).remove(0);
+        line.state = state;
+        Found::Request(Some(Box::new(RequestText::of(RequestDetail {
+            line,
+            body: None,
+            answer: None,
+            failure: None,
+            failed_attempts: Vec::new(),
+        }))))
+    };
+    let asked = queries(press(&mut ui, &run, "enter")).remove(0);
+    let asks = answered(&mut ui, &run, asked.clone(), detail(RequestState::Claimed));
+    assert_eq!(asks, [Ask::Watch(Some(RequestId(1)))]);
+    run.now = run.now + Duration::from_secs(1);
+    let changed = |ui: &mut Ui, run: &Snapshot| update(ui, Msg::Changed, run, &KeyMap::built_in());
+    assert_eq!(queries(changed(&mut ui, &run)), [asked.clone()]);
+    let asks = answered(&mut ui, &run, asked, detail(RequestState::Done));
+    assert_eq!(asks, [Ask::Watch(None)]);
+    run.now = run.now + Duration::from_secs(1);
     assert_eq!(changed(&mut ui, &run), []);
 }
