@@ -155,6 +155,11 @@ pub fn act(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
     {
         return asks;
     }
+    act_everywhere(ui, action, latest)
+}
+
+/// Does what an action says in every view.
+fn act_everywhere(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
     match action {
         Action::Quit => return quit(ui, latest),
         Action::Help => toggle(ui, View::Help),

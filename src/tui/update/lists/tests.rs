@@ -331,7 +331,10 @@ fn a_request_without_an_end_is_followed() {
     assert_eq!(asks, [Ask::Watch(Some(RequestId(1)))]);
     run.now = run.now + Duration::from_secs(1);
     let changed = |ui: &mut Ui, run: &Snapshot| update(ui, Msg::Changed, run, &KeyMap::built_in());
-    assert_eq!(queries(changed(&mut ui, &run)), [asked.clone()]);
+    assert_eq!(
+        queries(changed(&mut ui, &run)),
+        std::slice::from_ref(&asked)
+    );
     let asks = answered(&mut ui, &run, asked, detail(RequestState::Done));
     assert_eq!(asks, [Ask::Watch(None)]);
     run.now = run.now + Duration::from_secs(1);
