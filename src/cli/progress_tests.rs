@@ -21,7 +21,7 @@ fn job(state: JobState) -> JobView {
             prompt_tokens: Tokens(30_000_000),
             answer_tokens: Tokens(600_000),
         },
-        lanes: 4,
+        parallel: crate::model::Parallel::Fixed(4),
         eta: Some(Duration::from_mins(521)),
         eta_p90: Some(Duration::from_hours(9)),
         running_for: Duration::from_millis(3_078_500),

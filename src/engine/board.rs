@@ -126,7 +126,7 @@ impl Board {
                 state: job.state.clone(),
                 priority: job.priority,
                 counts: job.counts,
-                lanes: job.settings.parallel,
+                parallel: job.settings.parallel,
                 eta,
                 eta_p90,
                 running_for: *running_for,

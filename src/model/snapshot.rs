@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Counts, Event, EventKind, Failure, FailureClass, JobId, JobState, RequestId, Tokens,
+    Counts, Event, EventKind, Failure, FailureClass, JobId, JobState, Parallel, RequestId, Tokens,
     WatchedAnswer,
 };
 use crate::base::{Moment, Stamp};
@@ -113,7 +113,7 @@ pub struct JobView {
     /// How many requests stand where.
     pub counts: Counts,
     /// How many of its requests may be outstanding.
-    pub lanes: u32,
+    pub parallel: Parallel,
     /// Time until it is done at the present rate; `None` while that is not known.
     pub eta: Option<Duration>,
     /// Time within which it is done in nine cases of ten; never less than `eta`.

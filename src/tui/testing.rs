@@ -15,8 +15,8 @@ use super::view::view;
 use crate::base::{Moment, Stamp};
 use crate::model::{
     Counts, Event, EventKind, FailedCount, Failure, FailureClass, HistoryView, JobId, JobState,
-    JobView, LaneView, LatencyView, LoadedModel, Mark, Phase, RateView, RequestId, SeriesView,
-    ServerState, ServerView, Snapshot, Tokens, WatchedAnswer,
+    JobView, LaneView, LatencyView, LoadedModel, Mark, Parallel, Phase, RateView, RequestId,
+    SeriesView, ServerState, ServerView, Snapshot, Tokens, WatchedAnswer,
 };
 
 /// The names of the scenes.
@@ -101,7 +101,7 @@ fn job(id: i64, name: &str, state: JobState, counts: (u64, u64, u64)) -> JobView
             prompt_tokens: Tokens(done * 1_948),
             answer_tokens: Tokens(done * 41),
         },
-        lanes: 2,
+        parallel: Parallel::Fixed(2),
         eta: runs.then(|| Duration::from_mins(521)),
         eta_p90: runs.then(|| Duration::from_mins(560)),
         running_for: Duration::from_mins(160),

@@ -38,7 +38,12 @@ pub(super) fn act(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
         cancel(ui, &job);
         return Vec::new();
     }
-    let Some((command, verb)) = command(action, &job) else {
+    let found = if latest.active == Some(job.id) {
+        latest.lanes_allowed
+    } else {
+        0
+    };
+    let Some((command, verb)) = command(action, &job, found) else {
         return Vec::new();
     };
     let what = format!("{verb} {}", outside(&job.name, NAME_COLUMNS));
@@ -125,7 +130,19 @@ fn cancel(ui: &mut Ui, job: &JobView) {
     ui.dialogs.push(Dialog::Confirm(Confirm::new(question)));
 }
 
-fn command(action: Action, view: &JobView) -> Option<(Command, &'static str)> {
+/// One lane more or fewer. Fewer than one means that the number is found; from there it goes on
+/// with what was found.
+const fn step(view: &JobView, found: u32, more: bool) -> Parallel {
+    match (view.parallel, more) {
+        (Parallel::Fixed(1), false) => Parallel::Auto,
+        (Parallel::Fixed(lanes), false) => Parallel::lanes(lanes - 1),
+        (Parallel::Fixed(lanes), true) => Parallel::lanes(lanes + 1),
+        (Parallel::Auto, false) => Parallel::lanes(found.saturating_sub(1)),
+        (Parallel::Auto, true) => Parallel::lanes(found + 1),
+    }
+}
+
+fn command(action: Action, view: &JobView, found: u32) -> Option<(Command, &'static str)> {
     let job = view.id;
     Some(match action {
         Action::Pause => match view.state {
@@ -164,13 +181,7 @@ fn command(action: Action, view: &JobView) -> Option<(Command, &'static str)> {
             "move down",
         ),
         Action::FewerLanes | Action::MoreLanes => {
-            let now = view.lanes;
-            let lanes = if action == Action::MoreLanes {
-                now + 1
-            } else {
-                now.saturating_sub(1).max(1)
-            };
-            let parallel = Parallel::lanes(lanes);
+            let parallel = step(view, found, action == Action::MoreLanes);
             (Command::SetParallel { job, parallel }, "lanes of")
         }
         _ => return None,

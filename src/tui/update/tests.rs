@@ -111,8 +111,8 @@ fn a_watcher_changes_nothing_and_leaves_at_once() {
 fn lanes_are_those_of_the_job_under_the_cursor() {
     let (run, mut ui) = (snapshot("busy"), ui());
     press(&mut ui, &run, "j");
-    let (job, lanes) = (JobId(2), 3);
-    let more = Command::SetParallel { job, lanes };
+    let (job, parallel) = (JobId(2), Parallel::Fixed(3));
+    let more = Command::SetParallel { job, parallel };
     assert_eq!(commands(press(&mut ui, &run, "]")), [more]);
 }
 
