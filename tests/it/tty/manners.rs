@@ -84,8 +84,7 @@ fn a_suspended_screen_gives_the_terminal_back_and_comes_again() {
             terminal.signal("-TSTP");
         }
         terminal.is_restored();
-        terminal.signal("-CONT");
-        terminal.until("back", Screen::alternate_screen);
+        terminal.goes_on();
     }
     terminal.shows("no server");
     terminal.types("q");

@@ -154,6 +154,17 @@ impl Terminal {
         assert!(sent.unwrap().success());
     }
 
+    /// Has a program go on that is about to stop, or has stopped: it gives the terminal back
+    /// before it stops, so that a single signal could come too early.
+    #[track_caller]
+    pub(super) fn goes_on(&self) {
+        until("it is back on the screen", || {
+            self.signal("-CONT");
+            let parser = self.shown.parser();
+            parser.screen().alternate_screen().then_some(())
+        });
+    }
+
     /// Gives it another size.
     pub(super) fn resize(&self, rows: u16, columns: u16) {
         let [high, wide] = [rows, columns].map(at_least_one);
