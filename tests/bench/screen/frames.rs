@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use batchtop::control::watch;
 use batchtop::model::{JobId, RequestState, Snapshot};
-use batchtop::store::{Filter, Owner, Reader};
+use batchtop::store::{Filter, Owner, Reader, Sort};
 use batchtop::tui::canvas::Scene;
 use batchtop::tui::desk::answer;
 use batchtop::tui::keymap::KeyMap;
@@ -187,22 +187,8 @@ pub(crate) fn text_filter(stage: &Stage<'_>) -> Result<(), Failure> {
             inverse,
             ..Filter::default()
         };
-        let page = ask(
-            &data,
-            &Query::Page {
-                job: JOB,
-                filter: filter.clone(),
-                at: At::Around(0),
-            },
-        )?;
-        let middle = ask(
-            &data,
-            &Query::Page {
-                job: JOB,
-                filter: filter.clone(),
-                at: At::Around(500_000),
-            },
-        )?;
+        let page = ask(&data, &rows(&filter, At::Around(0)))?;
+        let middle = ask(&data, &rows(&filter, At::Around(500_000)))?;
         let count = ask(&data, &Query::Count { job: JOB, filter })?;
         let [page, middle, count] = [page, middle, count].map(milliseconds);
         say(
@@ -215,19 +201,22 @@ pub(crate) fn text_filter(stage: &Stage<'_>) -> Result<(), Failure> {
         text: Some("nobody".to_owned()),
         ..Filter::default()
     };
-    let failed = ask(
-        &data,
-        &Query::Page {
-            job: JOB,
-            filter,
-            at: At::First,
-        },
-    )?;
+    let failed = ask(&data, &rows(&filter, At::First))?;
     say(
         "screen: text filter",
         &format!("among 10,000 failed: {} ms", milliseconds(failed)),
     );
     given_up(&data)
+}
+
+/// The question for rows in the order of the file.
+fn rows(filter: &Filter, at: At) -> Query {
+    Query::Page {
+        job: JOB,
+        filter: filter.clone(),
+        sort: Sort::default(),
+        at,
+    }
 }
 
 fn ask(data: &Path, query: &Query) -> Result<Duration, Failure> {
@@ -248,14 +237,7 @@ fn given_up(data: &Path) -> Result<(), Failure> {
                 text: Some("nobody".to_owned()),
                 ..Filter::default()
             };
-            let found = answer(
-                &reader,
-                &Query::Page {
-                    job: JOB,
-                    filter,
-                    at: At::First,
-                },
-            );
+            let found = answer(&reader, &rows(&filter, At::First));
             (found.is_err(), now())
         });
         std::thread::sleep(Duration::from_millis(20));
