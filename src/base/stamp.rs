@@ -49,6 +49,14 @@ impl Stamp {
         )
     }
 
+    /// Minutes since midnight in this time zone; `None` for a time that no calendar has.
+    pub fn minute_of_day(self, zone: &jiff::tz::TimeZone) -> Option<u16> {
+        let time = jiff::Timestamp::from_millisecond(self.0).ok()?;
+        let zoned = time.to_zoned(zone.clone());
+        let minutes = i32::from(zoned.hour()) * 60 + i32::from(zoned.minute());
+        u16::try_from(minutes).ok()
+    }
+
     /// The stamp `later` after this one.
     #[must_use]
     pub fn after(self, later: Duration) -> Self {
@@ -101,6 +109,15 @@ mod tests {
     fn a_stamp_is_written_in_utc() {
         assert_eq!(Stamp(1_795_225_449_118).rfc3339(), "2026-11-21T01:44:09Z");
         assert_eq!(Stamp(i64::MAX).rfc3339(), "n/a");
+    }
+
+    #[test]
+    fn the_minute_of_the_day_is_that_of_the_zone() {
+        let stamp = Stamp(1_795_225_449_118);
+        assert_eq!(stamp.minute_of_day(&jiff::tz::TimeZone::UTC), Some(104));
+        let west = jiff::tz::TimeZone::fixed(jiff::tz::offset(-2));
+        assert_eq!(stamp.minute_of_day(&west), Some(23 * 60 + 44));
+        assert_eq!(Stamp(i64::MAX).minute_of_day(&west), None);
     }
 
     #[test]

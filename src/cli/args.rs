@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::flags::{FileArg, GlobalFlags, JobFlags, class, file, job, slots, text, window};
+use super::flags::{
+    FileArg, GlobalFlags, GuardFlags, JobFlags, class, file, job, slots, text, window,
+};
 use crate::config::{Layer, nearest};
 use crate::context::CacheType;
 use crate::model::{FailureClass, JobName};
@@ -133,6 +135,10 @@ pub struct Run {
     /// How its requests are run.
     #[command(flatten)]
     pub job: JobFlags,
+
+    /// What is watched meanwhile.
+    #[command(flatten)]
+    pub guard: GuardFlags,
 }
 
 /// Flags of `check`.
@@ -169,6 +175,10 @@ pub struct Work {
     /// Print progress as JSON lines on standard output
     #[arg(long)]
     pub json: bool,
+
+    /// What is watched meanwhile.
+    #[command(flatten)]
+    pub guard: GuardFlags,
 }
 
 /// Flags of `jobs`.
@@ -379,7 +389,8 @@ impl Arguments {
     /// What the flags say about settings.
     pub fn layer(&self) -> Layer {
         let job = match &self.command {
-            Some(Command::Run(run)) => run.job.layer(),
+            Some(Command::Run(run)) => run.job.layer().over(run.guard.layer()),
+            Some(Command::Work(work)) => work.guard.layer(),
             Some(Command::Enqueue(enqueue)) => enqueue.job.layer(),
             _ => Layer::default(),
         };

@@ -4,23 +4,19 @@ use crate::base::bytes;
 use crate::gpu::{Places, Sampler, detect};
 use crate::model::{Card, CardState, Readings};
 
-/// Looks once. Drivers block, so it is done on a thread of its own.
-pub(super) async fn read() -> Readings {
-    let look = tokio::task::spawn_blocking(|| detect(&Places::default()).sample());
-    look.await.unwrap_or_else(|_| Readings {
-        absent: Some("the driver failed while its cards were read".to_owned()),
-        ..Readings::default()
-    })
+/// Looks once. Drivers block for some tenths of a second.
+pub(super) fn look() -> Readings {
+    detect(&Places::default()).sample()
 }
 
-/// The cards of another machine cannot be read.
-pub(super) fn elsewhere(address: &str) -> Readings {
-    Readings {
-        absent: Some(format!(
-            "the server is on another machine ({address}): its card cannot be read from here"
-        )),
-        ..Readings::default()
-    }
+/// The same on a thread of its own.
+pub(super) async fn read() -> Readings {
+    tokio::task::spawn_blocking(look)
+        .await
+        .unwrap_or_else(|_| Readings {
+            absent: Some("the driver failed while its cards were read".to_owned()),
+            ..Readings::default()
+        })
 }
 
 /// A card in a line.

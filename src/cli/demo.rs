@@ -13,7 +13,7 @@ use super::screen;
 use super::session::{Followed, Goal, Session, Signals, TemporaryFolder, no_system};
 use crate::base::{count, shown};
 use crate::engine::Scope;
-use crate::model::{AnswerBody, Job, JobId, Parallel};
+use crate::model::{AnswerBody, Job, JobId, Parallel, Readings};
 use crate::report::{Destination, Order, write_results};
 use crate::sample::{SampleOptions, request_line};
 use crate::simulator::{Script, Simulator};
@@ -99,8 +99,16 @@ async fn show(
         }
     }
     session.handle.work(Scope::Everything).await;
-    let desk = Desk::new(context.paths.data.clone(), context.server_at(url)?);
+    let desk = Desk::new(context.paths.data.clone(), context.server_at(url)?, no_card);
     screen::over(session, desk, context, look).await
+}
+
+/// The simulated server has no card, and this machine's is none of its business.
+fn no_card() -> Readings {
+    Readings {
+        absent: Some("the server is simulated".to_owned()),
+        ..Readings::default()
+    }
 }
 
 fn generate(batch: &Path, requests: u64, seed: u64) -> std::io::Result<()> {

@@ -1,14 +1,16 @@
 //! `batchtop doctor`: what is well, what is not, and what to do about it.
 
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::args::Doctor;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::{cards, plan};
-use crate::base::{bytes, count, shown};
+use crate::base::{Stamp, bytes, count, shown};
+use crate::context::Guard;
 use crate::inference::{Ollama, Server, is_same_model};
-use crate::model::{Card, CardState, Failure, LoadedModel};
+use crate::model::{Card, CardState, Failure, GuardLimits, LoadedModel, Readings};
 use crate::store::{Owner, Ownership, Reader};
 
 /// Models named at most.
@@ -51,7 +53,7 @@ impl Finding {
 pub(super) async fn run(flags: &Doctor, context: &mut Context) -> Outcome {
     let mut findings = vec![settings(context), folder(context), queue(context)];
     findings.extend(server(context).await);
-    findings.extend(own_cards().await);
+    findings.extend(own_cards(context).await);
     if flags.json {
         context.say.json(&findings)?;
     } else {
@@ -159,14 +161,10 @@ async fn fit(context: &Context, server: &Ollama) -> Option<Finding> {
     let settings = &context.loaded.settings;
     let model = settings.model.as_deref()?;
     // A model that the server does not have was told already.
-    let report = plan::of_model(server, model, &plan::Wish::of(settings)).await;
-    let report = report.ok()?;
-    let verdict = plan::verdict(&report.plan);
-    let text = match report.unknown.first() {
-        Some(why) => format!("{model}: whether it fits cannot be said: {why}"),
-        None => format!("{model}: {verdict}"),
-    };
-    let advice = plan::advice(&report.plan.verdict);
+    let outlook = plan::of_model(server, model, &plan::wish(settings)).await;
+    let outlook = outlook.ok()?;
+    let text = outlook.sentences().swap_remove(0);
+    let advice = outlook.plan.advice();
     Some(match advice {
         Some(advice) => Finding::new("plan", State::Warning, text).hint(advice),
         None => Finding::new("plan", State::Well, text),
@@ -174,8 +172,9 @@ async fn fit(context: &Context, server: &Ollama) -> Option<Finding> {
 }
 
 /// The cards of this machine, also when the server is on another one.
-async fn own_cards() -> Vec<Finding> {
+async fn own_cards(context: &Context) -> Vec<Finding> {
     let readings = cards::read().await;
+    let guard = guard(context.loaded.settings.guard_limits(), &readings);
     let driver = readings.driver.map(|version| format!("driver {version}"));
     let driver = driver.map(|text| Finding::new("card", State::Well, text));
     // That a machine has no card is no fault; one that fails is listed as lost.
@@ -184,7 +183,22 @@ async fn own_cards() -> Vec<Finding> {
         Finding::new("card", State::Well, text)
     });
     let cards = readings.cards.iter().map(card);
-    absent.into_iter().chain(driver).chain(cards).collect()
+    let found = absent.into_iter().chain(driver).chain(cards);
+    found.chain([guard]).collect()
+}
+
+/// What would hold a job back if it started now.
+fn guard(limits: Option<GuardLimits>, readings: &Readings) -> Finding {
+    let Some(limits) = limits else {
+        return Finding::new("guard", State::Well, "switched off");
+    };
+    let minute = Stamp::now().minute_of_day(&TimeZone::system());
+    let refusals = Guard::new(limits).refusals(minute, readings);
+    match refusals.into_iter().next() {
+        Some((_, why)) => Finding::new("guard", State::Warning, format!("a job would wait: {why}"))
+            .hint("`guard` in the settings has the limits; `--no-guard` goes without"),
+        None => Finding::new("guard", State::Well, "nothing holds a job back"),
+    }
 }
 
 fn card(card: &Card) -> Finding {

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Args, ValueHint};
 
 use crate::config::{Address, Color, Layer, LogLevel, PathFlags, Sourced, limits, parse};
-use crate::model::{FailureClass, JobName, Parallel};
+use crate::model::{FailureClass, Hours, JobName, Parallel};
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -98,6 +98,35 @@ pub struct JobFlags {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_parser = |text: &str| parse::<bool>(text, &()))]
     pub skip_invalid: Option<bool>,
+
+    /// Run although part of the model surely does not fit the cards and runs on the CPU
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = |text: &str| parse::<bool>(text, &()))]
+    pub allow_spill: Option<bool>,
+}
+
+/// How card and clock are watched while requests are sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Guard options")]
+pub struct GuardFlags {
+    /// Watch neither card nor clock: nothing is held back for heat, memory, power or hours
+    #[arg(long)]
+    pub no_guard: bool,
+
+    /// Hours in which requests are sent, such as 22:00-07:00
+    #[arg(long, value_name = "HOURS", conflicts_with = "no_guard", value_parser = |text: &str| parse::<Hours>(text, &()))]
+    pub hours: Option<Hours>,
+}
+
+impl GuardFlags {
+    /// What they say about settings.
+    pub fn layer(&self) -> Layer {
+        Layer {
+            guard: self.no_guard.then(|| Sourced::flag(false)),
+            hours: self.hours.map(Some).map(Sourced::flag),
+            ..Layer::default()
+        }
+    }
 }
 
 impl JobFlags {
@@ -111,6 +140,7 @@ impl JobFlags {
             timeout: self.timeout.map(Sourced::flag),
             retries: self.retries.map(Sourced::flag),
             skip_invalid: self.skip_invalid.map(Sourced::flag),
+            allow_spill: self.allow_spill.map(Sourced::flag),
             ..Layer::default()
         }
     }

@@ -62,6 +62,8 @@ fn snapshot(job: JobView) -> Snapshot {
         failed: Arc::new([]),
         history: HistoryView::default(),
         watched: None,
+        guard: None,
+        plan: None,
     }
 }
 

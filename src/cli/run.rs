@@ -7,13 +7,18 @@ use super::check::path;
 use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
+use super::plan;
 use super::session::{Followed, Goal, Session};
 use crate::base::{count, duration};
+use crate::context::Wish;
 use crate::engine::{Admit, AdmitError, Scope, check_installed};
 use crate::inference::Ollama;
 use crate::intake::{SourceSeen, fingerprint};
 use crate::model::{Command, FailureClass, Job, JobId, JobSettings, JobState};
 use crate::report::{Destination, Order, beside, write_results};
+
+/// Models that are planned before a job is started.
+const MODELS_PLANNED: usize = 3;
 
 pub(super) async fn run(flags: &Run, context: &mut Context) -> Outcome {
     let mut settings = context.loaded.settings.job();
@@ -80,6 +85,7 @@ async fn work_off(
 ) -> Result<(Option<JobId>, Followed), Trouble> {
     let server = context.server()?;
     check_model(&server, &settings).await?;
+    let planner = server.clone();
     let mut session = Session::open(context, server, false).await?;
     let job = if let Some(job) = before {
         go_on(&session, job, &settings, context).await
@@ -98,9 +104,46 @@ async fn work_off(
             return Err(trouble);
         }
     };
+    if let Err(trouble) = tell_plan(&planner, job, context).await {
+        session.close().await?;
+        return Err(trouble);
+    }
     session.handle.work(Scope::Only(job)).await;
     let followed = session.follow(context, Goal::Job(job), flags.json).await?;
     Ok((Some(job), followed))
+}
+
+/// Says whether the models of a job fit the cards. One that surely does not is not started, unless
+/// that is allowed. A server that does not answer is waited for later.
+async fn tell_plan(server: &Ollama, id: JobId, context: &mut Context) -> Result<(), Trouble> {
+    let job = context.reader()?.map(|reader| reader.job(id)).transpose()?;
+    let Some(job) = job.flatten() else {
+        return Ok(());
+    };
+    let settings = &context.loaded.settings;
+    let (refuses, wish) = (
+        settings.guard && !settings.allow_spill && !job.settings.allow_spill,
+        Wish {
+            window: job.settings.num_ctx.map(u64::from),
+            ..plan::wish(settings)
+        },
+    );
+    for model in job.models.iter().take(MODELS_PLANNED) {
+        let Ok(outlook) = plan::of_model(server, model, &wish).await else {
+            continue;
+        };
+        if refuses && outlook.surely_spills() {
+            let what = format!(
+                "job {id} is not started: {}",
+                outlook.sentences().join("; ")
+            );
+            return Err(Trouble::new(what, "`--allow-spill` runs it all the same"));
+        }
+        for line in outlook.sentences() {
+            context.say.note(&line);
+        }
+    }
+    Ok(())
 }
 
 /// A misspelt `--model` is told before the file is read. A server that does not answer is waited

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::cards;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::run::whole_path;
@@ -28,7 +29,7 @@ pub(super) async fn run(files: &[PathBuf], context: &mut Context) -> Outcome {
     match Session::open_if_free(context, server, false).await? {
         Some(session) => {
             session.handle.work(Scope::Everything).await;
-            let desk = Desk::new(context.paths.data.clone(), context.server()?);
+            let desk = Desk::new(context.paths.data.clone(), context.server()?, cards::look);
             over(session, desk, context, look).await
         }
         None if !files.is_empty() => Err(Trouble::new(
@@ -82,7 +83,11 @@ async fn watch(context: &Context, look: Look) -> Outcome {
         snapshots,
         watching,
         pid,
-        desk: Box::new(Desk::new(context.paths.data.clone(), context.server()?)),
+        desk: Box::new(Desk::new(
+            context.paths.data.clone(),
+            context.server()?,
+            cards::look,
+        )),
     };
     let left = Box::pin(tui::run(run, look)).await;
     news.abort();

@@ -86,6 +86,8 @@ impl Session {
             simulated,
             first_byte: settings.first_byte_timeout,
             idle: settings.idle_timeout,
+            // A simulated server heats no card, and nobody waits for its hours.
+            guard: settings.guard_limits().filter(|_| !simulated),
         };
         let signals = Signals::listen()?;
         let store = Store::open_until(folder, context.kill_point()?)?;

@@ -70,8 +70,13 @@ pub fn load(
         return Err(problems);
     }
     let named = flags.over(variables).over(lines).over(ollama);
+    let settings = named.settings();
+    let contradictions = settings.contradictions(&named);
+    if !contradictions.is_empty() {
+        return Err(contradictions);
+    }
     Ok(Loaded {
-        settings: named.settings(),
+        settings,
         warnings: environment.unknown(),
         named,
     })

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::origin::{Origin, Sourced};
+use super::origin::{Origin, Problem, Sourced};
 use super::value::{Address, Color, LogLevel, Raw, Value, Wrong};
-use crate::model::{JobSettings, Parallel};
+use crate::model::{GuardLimits, Hours, JobSettings, Parallel};
 
 /// What numbers and lengths of time may be, for every source alike.
 pub mod limits {
@@ -28,6 +28,12 @@ pub mod limits {
         RangeInclusive::new(Duration::from_millis(1), MONTH);
     /// How long the end of a run may be put off.
     pub const DRAIN: RangeInclusive<Duration> = RangeInclusive::new(Duration::ZERO, MONTH);
+    /// Memory of a card in per cent.
+    pub const PERCENT: RangeInclusive<u32> = 1..=100;
+    /// Temperature of a card in °C.
+    pub const CELSIUS: RangeInclusive<u32> = 20..=120;
+    /// Power of a card in watts.
+    pub const WATTS: RangeInclusive<u32> = 10..=10_000;
     /// Time between two lines of progress: not so short that they flood a log.
     pub const PROGRESS: RangeInclusive<Duration> =
         RangeInclusive::new(Duration::from_millis(100), MONTH);
@@ -162,6 +168,33 @@ settings! {
     /// Invalid lines become failures instead of stopping everything.
     skip_invalid: bool = false,
         "job.skip_invalid", "BATCHTOP_SKIP_INVALID", ();
+    /// Whether a job may run although part of its model does not fit the cards.
+    allow_spill: bool = false,
+        "job.allow_spill", "BATCHTOP_ALLOW_SPILL", ();
+    /// Whether card and clock are watched, and less is sent when they ask for it.
+    guard: bool = true,
+        "guard.enabled", "BATCHTOP_GUARD", ();
+    /// Memory of the card, in per cent, from which nothing is sent.
+    memory_pause: u32 = 95,
+        "guard.memory_pause", "BATCHTOP_MEMORY_PAUSE", limits::PERCENT;
+    /// Memory of the card, in per cent, from which fewer requests are sent.
+    memory_ease: u32 = 90,
+        "guard.memory_ease", "BATCHTOP_MEMORY_EASE", limits::PERCENT;
+    /// Temperature of the card, in °C, from which nothing is sent.
+    heat_pause: u32 = 85,
+        "guard.heat_pause", "BATCHTOP_HEAT_PAUSE", limits::CELSIUS;
+    /// Temperature of the card, in °C, below which it goes on.
+    heat_resume: u32 = 75,
+        "guard.heat_resume", "BATCHTOP_HEAT_RESUME", limits::CELSIUS;
+    /// Power of a card, in watts, above which fewer requests are sent.
+    power: Option<u32> = None,
+        "guard.power", "BATCHTOP_POWER", limits::WATTS;
+    /// Whether to pause while another program uses the card heavily.
+    neighbour: bool = false,
+        "guard.neighbour", "BATCHTOP_NEIGHBOUR", ();
+    /// The hours of the day in which requests are sent.
+    hours: Option<Hours> = None,
+        "guard.hours", "BATCHTOP_HOURS", ();
     /// How long Ctrl-C waits for what is in flight.
     drain: Duration = Duration::from_secs(10),
         "run.drain", "BATCHTOP_DRAIN", limits::DRAIN;
@@ -198,6 +231,56 @@ impl Settings {
             parallel: self.parallel,
             retries: self.retries,
             timeout: self.timeout,
+            allow_spill: self.allow_spill,
         }
+    }
+
+    /// What the guard holds the card to; `None` where it is switched off.
+    pub fn guard_limits(&self) -> Option<GuardLimits> {
+        let celsius = |degrees: u32| i32::try_from(degrees).unwrap_or(i32::MAX);
+        self.guard.then(|| GuardLimits {
+            memory_pause: self.memory_pause.into(),
+            memory_ease: self.memory_ease.into(),
+            heat_pause: celsius(self.heat_pause),
+            heat_resume: celsius(self.heat_resume),
+            watts: self.power.map(f64::from),
+            neighbour: self.neighbour,
+            hours: self.hours,
+            allow_spill: self.allow_spill,
+        })
+    }
+
+    /// Values that are well alone and wrong together: a mark for going on that is not below the
+    /// mark for holding back would make the run go to and fro.
+    pub(super) fn contradictions(&self, named: &Layer) -> Vec<Problem> {
+        let pairs = [
+            ("guard.heat_resume", self.heat_resume, self.heat_pause, "°C"),
+            (
+                "guard.memory_ease",
+                self.memory_ease,
+                self.memory_pause,
+                "%",
+            ),
+        ];
+        let wrong = pairs
+            .into_iter()
+            .filter(|(_, lower, upper, _)| lower >= upper);
+        wrong
+            .map(|(lower_path, lower, upper, unit)| {
+                let upper_path = match lower_path {
+                    "guard.heat_resume" => "guard.heat_pause",
+                    _ => "guard.memory_pause",
+                };
+                let origin = [lower_path, upper_path].map(|path| named.origin(path));
+                Problem {
+                    origin: origin.into_iter().flatten().next().cloned().unwrap_or(Origin::Default),
+                    setting: Some(lower_path.to_owned()),
+                    what: format!("`{lower}` {unit} is not below {upper_path} (`{upper}` {unit})"),
+                    suggestion: Some(format!(
+                        "set {lower_path} lower or {upper_path} higher, so that there is room between"
+                    )),
+                }
+            })
+            .collect()
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::model::{JobSettings, Parallel};
+use crate::model::{GuardLimits, JobSettings, Parallel};
 
 fn nothing() -> Environment {
     Environment::default()
@@ -63,6 +63,8 @@ fn every_setting_is_in_the_default_file_with_its_default() {
     let examples = Settings {
         model: Some("gemma3:12b".into()),
         num_ctx: Some(8192),
+        power: Some(300),
+        hours: Some("22:00-07:00".parse().unwrap()),
         ..Settings::default()
     };
     assert_eq!(all.settings, examples);
@@ -497,4 +499,55 @@ proptest! {
         let again = load_file(&print(&loaded)).unwrap();
         prop_assert_eq!(again.settings, loaded.settings);
     }
+}
+
+#[test]
+fn the_guard_holds_to_what_the_settings_say() {
+    let limits = |text: &str| load_file(text).unwrap().settings.guard_limits();
+    assert_eq!(limits(""), Some(GuardLimits::default()));
+    assert_eq!(limits("[guard]\nenabled = false"), None);
+    let set = "[guard]\nmemory_pause = 97\nmemory_ease = 92\nheat_pause = 80\nheat_resume = 70\n\
+               power = 250\nneighbour = true\nhours = '22:00-07:00'";
+    let expected = GuardLimits {
+        memory_pause: 97.0,
+        memory_ease: 92.0,
+        heat_pause: 80,
+        heat_resume: 70,
+        watts: Some(250.0),
+        neighbour: true,
+        hours: Some("22:00-07:00".parse().unwrap()),
+        allow_spill: false,
+    };
+    assert_eq!(limits(set), Some(expected));
+}
+
+#[rstest]
+#[case(
+    "heat_resume = 85",
+    "heat_resume: `85` °C is not below guard.heat_pause (`85` °C); set guard.heat_resume lower"
+)]
+#[case(
+    "heat_pause = 70",
+    "heat_resume: `75` °C is not below guard.heat_pause (`70` °C)"
+)]
+#[case(
+    "memory_ease = 96",
+    "memory_ease: `96` % is not below guard.memory_pause (`95` %)"
+)]
+#[case("memory_pause = 101", "`101` is not between 1 and 100")]
+#[case("heat_pause = 5", "`5` is not between 20 and 120")]
+#[case(
+    "hours = 'night'",
+    "`night` is not a stretch of the day; write two times of the day, such as `22:00-07:00`"
+)]
+#[case("hours = 22", "is not text")]
+#[case("power = 0", "`0` is not between 10 and 10,000")]
+fn limits_of_the_guard_that_make_no_sense_are_refused(#[case] line: &str, #[case] said: &str) {
+    let complaints = complaints(&format!("[guard]\n{line}"));
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert!(complaints[0].contains(said), "{complaints:?}");
+    assert!(
+        complaints[0].contains("/etc/batchtop.toml:2"),
+        "{complaints:?}"
+    );
 }

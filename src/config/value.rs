@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::base::count;
-use crate::model::Parallel;
+use crate::model::{Hours, Parallel};
 
 /// A value as a source holds it, before it is known what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -262,6 +262,21 @@ impl Value for bool {
 
     fn written(&self) -> Option<String> {
         Some(self.to_string())
+    }
+}
+
+impl Value for Hours {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Wrong> {
+        const CURE: &str = "write two times of the day, such as `22:00-07:00`";
+        let text = text(raw)?;
+        text.parse()
+            .map_err(|_| wanted(raw, "a stretch of the day", CURE))
+    }
+
+    fn written(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
     }
 }
 

@@ -2,50 +2,23 @@
 //!
 //! A pure state machine. Every cause has a level of its own; the highest one counts. A level moves
 //! only after its reason has stood for a while, and falls at another mark than it rose at, so
-//! that nothing flaps. What cannot be read moves nothing.
+//! that nothing flaps. What cannot be read moves nothing, but holds nothing back for ever either.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::sight::{Neighbour, Sight};
-use crate::base::Moment;
-use crate::model::{GuardLimits, Readings};
+use super::sight::{Neighbour, Sight, others_percent, runners_percent};
+use crate::base::{Moment, duration};
+use crate::model::{
+    GuardCause as Cause, GuardHold, GuardLevel as Level, GuardLimits, GuardView, Readings,
+};
 
-/// How much is held back.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Nothing.
-    #[default]
-    Free,
-    /// Half the requests at a time.
-    Ease,
-    /// One request at a time, and histories are trimmed hard.
-    Least,
-    /// Everything: what is in flight finishes, nothing is sent.
-    Pause,
-}
-
-/// Why something is held back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// The card's memory is nearly full.
-    Memory,
-    /// The card is too hot.
-    Heat,
-    /// The card does not answer.
-    CardLost,
-    /// The card takes more power than it should.
-    Power,
-    /// Another program uses the card.
-    Neighbour,
-    /// It is outside the hours.
-    Hours,
-}
+/// A cause about which nothing could be read for so long holds nothing back any more: a sensor
+/// that fails must not stop a night's work. It is told, because from then on nothing is watched.
+const BLIND: Duration = Duration::from_mins(1);
+/// Per cent below a mark of the memory at which it counts as left.
+const MEMORY_ROOM: f64 = 3.0;
 
 /// One step up or down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +50,10 @@ struct Track {
     since: Moment,
     /// Where it would go, and since when.
     leaning: Option<(Level, Moment)>,
+    /// When something could be said about it for the last time.
+    seen: Moment,
+    /// The figures of the last step.
+    why: String,
 }
 
 /// What a cause asks for now, and why.
@@ -93,6 +70,8 @@ impl Guard {
             level: Level::Free,
             since: Moment::ZERO,
             leaning: None,
+            seen: Moment::ZERO,
+            why: String::new(),
         });
         Self {
             limits,
@@ -124,9 +103,38 @@ impl Guard {
     }
 
     /// What holds something back now.
-    pub fn causes(&self) -> impl Iterator<Item = (Cause, Level)> {
+    pub fn view(&self) -> GuardView {
         let held = self.tracks.iter().filter(|track| track.level > Level::Free);
-        held.map(|track| (track.cause, track.level))
+        let holds = held.map(|track| GuardHold {
+            cause: track.cause,
+            level: track.level,
+            why: track.why.clone(),
+        });
+        GuardView {
+            level: self.level(),
+            holds: holds.collect(),
+        }
+    }
+
+    /// How much one cause holds back, and since when.
+    pub fn held_by(&self, cause: Cause) -> (Level, Moment) {
+        let track = self.tracks.iter().find(|track| track.cause == cause);
+        track.map_or_else(Default::default, |track| (track.level, track.since))
+    }
+
+    /// Whether models alone take so much of a card's memory that a pause for it would never end.
+    /// `None` where the driver does not tell who holds the memory.
+    pub fn is_filled_by_models(&self, readings: &Readings) -> Option<bool> {
+        let limit = self.limits.memory_pause - MEMORY_ROOM;
+        runners_percent(readings).map(|percent| percent >= limit)
+    }
+
+    /// Whether other programs alone take so much of a card's memory that no model may be loaded.
+    /// What models hold does not count, because Ollama lets them go for another one. `None` where
+    /// the driver does not tell who holds the memory.
+    pub fn is_filled_by_others(&self, readings: &Readings) -> Option<bool> {
+        let limit = self.limits.memory_pause;
+        others_percent(readings).map(|percent| percent >= limit)
     }
 
     /// How many of so many requests at a time are allowed now.
@@ -140,18 +148,47 @@ impl Guard {
     }
 
     /// Why a job must not start now: what would pause it if it ran, with the figures.
-    pub fn refusals(&self, minute: Option<u16>, readings: &Readings) -> Vec<String> {
+    pub fn refusals(&self, minute: Option<u16>, readings: &Readings) -> Vec<(Cause, String)> {
         let sight = Sight::of(readings);
-        let fresh = Self::new(self.limits.clone());
+        let fresh = Self::new(self.limits);
         let wishes = fresh.tracks.iter().filter_map(|track| {
             let wish = track.wish(&self.limits, &sight, minute, Moment::ZERO)?;
-            (wish.level == Level::Pause).then_some(wish.why)
+            (wish.level == Level::Pause).then_some((track.cause, wish.why))
         });
         wishes.collect()
     }
 }
 
+impl GuardStep {
+    /// The step in a sentence. `now` is what all causes together hold back after it.
+    pub fn sentence(&self, now: Level) -> String {
+        let what = match self.to {
+            _ if now > self.to => match now {
+                Level::Pause => "still paused for another reason",
+                _ => "still held back for another reason",
+            },
+            Level::Free => "nothing is held back any more",
+            Level::Ease => "half the lanes",
+            Level::Least => "one lane",
+            Level::Pause => "paused: what is in flight finishes, nothing new is sent",
+        };
+        format!("{what}; {}", self.why)
+    }
+}
+
 impl Cause {
+    /// What has to be read to judge it.
+    const fn figures(self) -> &'static str {
+        match self {
+            Self::Memory => "the card's memory",
+            Self::Heat => "the card's temperature",
+            Self::CardLost => "whether the card answers",
+            Self::Power => "the card's power",
+            Self::Neighbour => "who uses the card",
+            Self::Hours => "the time of the day",
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Memory,
@@ -180,10 +217,14 @@ impl Cause {
 impl Track {
     /// Moves, if the wish has stood long enough.
     fn step(&mut self, now: Moment, wish: Option<Wish>) -> Option<GuardStep> {
-        let Some(wish) = wish.filter(|wish| wish.level != self.level) else {
+        let Some(wish) = wish else {
+            return self.blind(now);
+        };
+        self.seen = now;
+        if wish.level == self.level {
             self.leaning = None;
             return None;
-        };
+        }
         let up = wish.level > self.level;
         let since = match self.leaning {
             // A wish for another level on the same side is the same wish.
@@ -194,16 +235,42 @@ impl Track {
         if now.since(since) < self.cause.patience(up) {
             return None;
         }
+        Some(self.go(now, wish))
+    }
+
+    fn go(&mut self, now: Moment, wish: Wish) -> GuardStep {
         let from = std::mem::replace(&mut self.level, wish.level);
         self.since = now;
         self.leaning = None;
-        Some(GuardStep {
+        self.why.clone_from(&wish.why);
+        GuardStep {
             at: now,
             cause: self.cause,
             from,
             to: wish.level,
             why: wish.why,
-        })
+        }
+    }
+
+    /// Nothing can be said: lets go after a while.
+    fn blind(&mut self, now: Moment) -> Option<GuardStep> {
+        self.leaning = None;
+        let passed = now.since(self.seen);
+        if self.level == Level::Free || passed < BLIND {
+            return None;
+        }
+        let why = format!(
+            "{} could not be read for {} and is not watched",
+            self.cause.figures(),
+            duration(passed)
+        );
+        Some(self.go(
+            now,
+            Wish {
+                level: Level::Free,
+                why,
+            },
+        ))
     }
 
     /// The level that the readings ask for; `None` where they say nothing.
@@ -217,7 +284,7 @@ impl Track {
         match self.cause {
             Cause::Memory => self.memory(limits, sight, now),
             Cause::Heat => self.heat(limits, sight),
-            Cause::CardLost => Some(lost(sight)),
+            Cause::CardLost => lost(sight),
             Cause::Power => self.power(limits, sight),
             Cause::Neighbour => neighbour(limits, sight),
             Cause::Hours => hours(limits, minute),
@@ -227,7 +294,7 @@ impl Track {
     /// Up: eased at one mark, after a minute there one at a time, paused at the other. Down one
     /// level at a time, each only with some room below its mark.
     fn memory(&self, limits: &GuardLimits, sight: &Sight, now: Moment) -> Option<Wish> {
-        const ROOM: f64 = 3.0;
+        const ROOM: f64 = MEMORY_ROOM;
         const LONG: Duration = Duration::from_mins(1);
         let filled = sight.memory.as_ref()?;
         let (pause, ease) = (limits.memory_pause, limits.memory_ease);
@@ -280,16 +347,17 @@ impl Track {
     }
 }
 
-fn lost(sight: &Sight) -> Wish {
+/// A sample without any card says nothing about one that was lost.
+fn lost(sight: &Sight) -> Option<Wish> {
     match &sight.lost {
-        Some(lost) => Wish {
+        Some(lost) => Some(Wish {
             level: Level::Pause,
             why: format!("{} does not answer: {}", lost.card, lost.value),
-        },
-        None => Wish {
+        }),
+        None => sight.any_card.then(|| Wish {
             level: Level::Free,
             why: "the card answers again".to_owned(),
-        },
+        }),
     }
 }
 

@@ -204,7 +204,7 @@ fn work_is_done_in_its_hours() {
 }
 
 #[test]
-fn what_cannot_be_read_moves_nothing() {
+fn what_cannot_be_read_moves_nothing_for_a_minute() {
     let mut watch = Watch::new(GuardLimits::default());
     watch.for_seconds(3, &with(card(50, 90)));
     assert_eq!(watch.guard.level(), Level::Pause);
@@ -214,9 +214,59 @@ fn what_cannot_be_read_moves_nothing() {
         watts: None,
         ..card(50, 60)
     });
-    assert_eq!(watch.for_seconds(600, &blind), Level::Pause);
+    assert_eq!(watch.for_seconds(59, &blind), Level::Pause);
     let mut fresh = Watch::new(GuardLimits::default());
     assert_eq!(fresh.for_seconds(600, &blind), Level::Free);
+}
+
+#[rstest]
+#[case::no_figures(with(Card { celsius: None, ..card(50, 60) }), "the card's temperature could not be read for 1 min 00 s and is not watched")]
+#[case::no_card(
+    Readings::default(),
+    "the card's temperature could not be read for 1 min 00 s and is not watched"
+)]
+fn what_cannot_be_read_any_more_holds_nothing_back_for_ever(
+    #[case] blind: Readings,
+    #[case] why: &str,
+) {
+    let mut watch = Watch::new(GuardLimits::default());
+    assert_eq!(watch.for_seconds(3, &with(card(50, 90))), Level::Pause);
+    assert_eq!(watch.for_seconds(61, &blind), Level::Free);
+    assert_eq!(watch.steps.last().unwrap().why, why);
+    assert_eq!(watch.for_seconds(600, &blind), Level::Free);
+    assert_eq!(watch.for_seconds(3, &with(card(50, 90))), Level::Pause);
+}
+
+#[test]
+fn a_lost_card_that_is_not_listed_any_more_has_not_come_back() {
+    let mut watch = Watch::new(GuardLimits::default());
+    let lost = with(Card {
+        state: CardState::Lost { why: "gone".into() },
+        ..Card::default()
+    });
+    assert_eq!(watch.for_seconds(1, &lost), Level::Pause);
+    assert_eq!(watch.for_seconds(30, &Readings::default()), Level::Pause);
+    assert_eq!(watch.for_seconds(61, &Readings::default()), Level::Free);
+    assert!(watch.steps[1].why.contains("not watched"));
+}
+
+#[rstest]
+#[case::models(Some(vec![process("llama-server", 93, None)]), Some(true), Some(false))]
+#[case::others(Some(vec![process("train", 96, None)]), Some(false), Some(true))]
+#[case::both(Some(vec![process("llama-server", 80, None)]), Some(false), Some(false))]
+#[case::nobody_knows(None, None, None)]
+fn who_fills_the_memory_decides_whether_waiting_helps(
+    #[case] processes: Option<Vec<CardProcess>>,
+    #[case] models: Option<bool>,
+    #[case] others: Option<bool>,
+) {
+    let guard = Guard::new(GuardLimits::default());
+    let readings = with(Card {
+        processes,
+        ..card(96, 60)
+    });
+    assert_eq!(guard.is_filled_by_models(&readings), models);
+    assert_eq!(guard.is_filled_by_others(&readings), others);
 }
 
 #[test]
@@ -227,8 +277,14 @@ fn a_job_is_refused_with_the_figures() {
     assert_eq!(
         refusals,
         [
-            "97.0 % of the memory of RTX is taken, the limit is 95 %",
-            "RTX is at 88 °C: paused from 85 °C, resumed below 75 °C"
+            (
+                Cause::Memory,
+                "97.0 % of the memory of RTX is taken, the limit is 95 %".to_owned()
+            ),
+            (
+                Cause::Heat,
+                "RTX is at 88 °C: paused from 85 °C, resumed below 75 °C".to_owned()
+            )
         ]
     );
 }

@@ -5,6 +5,7 @@
 
 mod cache;
 mod calibration;
+mod facts;
 mod fit;
 mod guard;
 mod learned;
@@ -14,11 +15,13 @@ mod score;
 mod shape;
 mod sight;
 mod turn;
+mod words;
 
 pub use cache::{CacheType, Load, UnknownCacheType};
 pub use calibration::Calibration;
+pub use facts::{ModelFacts, Outlook, WindowFrom, Wish, room};
 pub use fit::{Budget, Fit, TooLong, Trigger, fit};
-pub use guard::{Cause, Guard, GuardStep, Level};
+pub use guard::{Guard, GuardStep};
 pub use learned::{Ground, LearnedLimit};
 pub use plan::{MARGIN, Needs, Plan, Question, Room, Verdict, largest_slots, largest_window};
 pub use savings::{ReuseCause, ReuseMeter, ReuseSigns, Reused};

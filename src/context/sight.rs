@@ -18,6 +18,8 @@ pub(super) struct Sight {
     pub(super) celsius: Option<Worst<i32>>,
     /// The most power in watts.
     pub(super) watts: Option<Worst<f64>>,
+    /// Whether there is any card.
+    pub(super) any_card: bool,
     /// A card that is lost, and why.
     pub(super) lost: Option<Worst<String>>,
     /// Whether another program uses a card heavily.
@@ -51,9 +53,36 @@ impl Sight {
             celsius: worst(&cards, |card| card.celsius),
             watts: worst(&cards, |card| card.watts),
             neighbour: neighbour(&cards),
+            any_card: !cards.is_empty(),
             lost,
         }
     }
+}
+
+/// The largest share of a card's memory that models hold, in per cent. `None` where no card tells
+/// who holds its memory.
+pub(super) fn runners_percent(readings: &Readings) -> Option<f64> {
+    held_percent(readings, |card, models| {
+        Some(models as f64 / card.memory?.total.max(1) as f64 * 100.0)
+    })
+}
+
+/// The largest share of a card's memory that is taken by others than models, in per cent. `None`
+/// where no card tells who holds its memory.
+pub(super) fn others_percent(readings: &Readings) -> Option<f64> {
+    held_percent(readings, |card, models| {
+        let memory = card.memory?;
+        let taken = memory.total.saturating_sub(memory.free);
+        Some(taken.saturating_sub(models) as f64 / memory.total.max(1) as f64 * 100.0)
+    })
+}
+
+fn held_percent(readings: &Readings, percent: impl Fn(&Card, u64) -> Option<f64>) -> Option<f64> {
+    let shares = readings.working_cards().filter_map(|card| {
+        let models = card.runner_memory()?;
+        percent(card, models)
+    });
+    shares.reduce(f64::max)
 }
 
 fn worst<T: PartialOrd>(cards: &[&Card], of: impl Fn(&Card) -> Option<T>) -> Option<Worst<T>> {

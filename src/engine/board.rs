@@ -163,6 +163,8 @@ impl Board {
             failed: self.failed(),
             history: self.history.view(),
             watched: None,
+            guard: core.guard,
+            plan: core.plan.cloned(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle as Thread;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -16,8 +17,10 @@ use super::core::{Core, Effect, Input, Now, Ticket};
 use super::handle::{Ask, Handle};
 use super::tasks::{Ended, Patience, Tasks};
 use crate::base::{Moment, Stamp};
-use crate::inference::Server;
-use crate::model::{CommandError, Done, Event, EventKind, RequestId, Snapshot};
+use crate::inference::{Server, Warmth};
+use crate::model::{
+    CommandError, Done, Event, EventKind, Failure, GuardLimits, LoadOptions, RequestId, Snapshot,
+};
 use crate::store::{Reply, Store, StoreError, Write, Writer};
 
 /// Snapshots are at least this far apart.
@@ -49,6 +52,8 @@ pub struct Options {
     pub first_byte: Duration,
     /// The longest wait between two pieces of an answer.
     pub idle: Duration,
+    /// What the guard holds the cards to; `None` watches nothing.
+    pub guard: Option<GuardLimits>,
 }
 
 /// A running engine.
@@ -94,7 +99,10 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     let failed = store.failed()?;
     let (replies_in, replies) = mpsc::channel(REPLIES);
     let (writer, thread) = Writer::start(store, replies_in)?;
-    let core = Core::new(jobs);
+    let mut core = Core::new(jobs);
+    if let Some(limits) = options.guard {
+        core = core.guarded_by(limits, TimeZone::system());
+    }
     let start = Instant::now();
     let mut board = Board::new(server.address(), options.simulated, Moment::ZERO);
     for one in failed {
@@ -269,15 +277,31 @@ impl<S: Server> Driver<S> {
             Ended::Answer(request, send, result) => self.step(Input::Ended(request, send, result)),
             Ended::Warm(load, result) => {
                 self.asked_loaded = None;
-                self.step(Input::Warmed(load, result));
+                self.warmed(load, result);
             }
             Ended::Probe(Ok(version)) => {
                 self.board.version(version);
                 self.step(Input::Probed(Ok(())));
             }
             Ended::Probe(Err(failure)) => self.step(Input::Probed(Err(failure))),
-            Ended::Loaded(models) => self.board.loaded(models),
+            Ended::Looked(load, result) => self.step(Input::Looked(load, result)),
+            Ended::Loaded(models) => {
+                self.step(Input::Loaded(models.clone()));
+                self.board.loaded(models);
+            }
             Ended::Nothing => {}
+        }
+    }
+
+    /// What the server says of a model that it has just loaded is known before anything is sent.
+    fn warmed(&mut self, load: LoadOptions, result: Result<Warmth, Failure>) {
+        let loaded = result
+            .as_ref()
+            .ok()
+            .and_then(|warmth| warmth.loaded.clone());
+        self.step(Input::Warmed(load, result.map(|warmth| warmth.took)));
+        if let Some(loaded) = loaded {
+            self.step(Input::Loaded(vec![loaded]));
         }
     }
 
@@ -287,6 +311,7 @@ impl<S: Server> Driver<S> {
                 Effect::Write(write, ticket) => self.write(write, ticket),
                 Effect::Send(sending) => self.tasks.send(*sending, self.patience),
                 Effect::Abort(request) => self.tasks.abort(request),
+                Effect::Look(load) => self.tasks.look(load),
                 Effect::Warm(load, needed) => self.tasks.warm(load, needed),
                 Effect::AbortWarm => self.tasks.abort_warm(),
                 Effect::Probe => self.tasks.probe(),

@@ -8,6 +8,7 @@ pub mod core;
 mod admit;
 mod board;
 mod driver;
+mod facts;
 mod handle;
 mod history;
 mod phases;
@@ -19,5 +20,6 @@ pub use core::Scope;
 
 pub use admit::{Admit, AdmitError, AdmitProgress, Admitted};
 pub use driver::{Engine, EngineError, Options, Parts, start};
+pub use facts::ask_facts;
 pub use handle::Handle;
 pub use tasks::check_installed;

@@ -10,10 +10,12 @@ use std::time::Duration;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
 use super::core::{SendId, Sending};
+use super::facts::ask_facts;
 use super::phases::Slots;
 use super::tail::Tail;
+use crate::context::ModelFacts;
 use crate::inference::{
-    Call, Heard, InstalledModel, Progress, Server, TimeLimits, is_same_model, nearest,
+    Call, Heard, InstalledModel, Progress, Server, TimeLimits, Warmth, is_same_model, nearest,
 };
 use crate::model::{
     Answer, Failure, FailureClass, LaneView, LoadOptions, LoadedModel, Phase, RequestId,
@@ -27,7 +29,8 @@ const NAMES_SHOWN: usize = 12;
 #[derive(Debug)]
 pub(super) enum Ended {
     Answer(RequestId, SendId, Result<Box<Answer>, Failure>),
-    Warm(LoadOptions, Result<Duration, Failure>),
+    Looked(LoadOptions, Result<Box<ModelFacts>, Failure>),
+    Warm(LoadOptions, Result<Warmth, Failure>),
     Probe(Result<String, Failure>),
     Loaded(Vec<LoadedModel>),
     /// It was aborted, or what it would have told is not needed.
@@ -121,6 +124,17 @@ impl<S: Server> Tasks<S> {
         if let Some(lane) = self.lanes.remove(&request) {
             lane.abort.abort();
         }
+    }
+
+    /// Asks about a model that is to be loaded. It is the first part of loading: what stops loading
+    /// stops it, too.
+    pub(super) fn look(&mut self, load: LoadOptions) {
+        let (server, options) = (self.server.clone(), load.clone());
+        let abort = self.set.spawn(async move {
+            let facts = ask_facts(&server, &options.model).await;
+            Ended::Looked(options, facts.map(Box::new))
+        });
+        self.warming = Some((abort, load));
     }
 
     pub(super) fn warm(&mut self, load: LoadOptions, needed: Vec<String>) {
@@ -257,7 +271,7 @@ async fn warm<S: Server>(
     server: &S,
     options: &LoadOptions,
     needed: &[String],
-) -> Result<Duration, Failure> {
+) -> Result<Warmth, Failure> {
     let installed = server.installed().await?;
     for name in needed {
         if !installed
@@ -267,7 +281,7 @@ async fn warm<S: Server>(
             return Err(missing(name, &installed));
         }
     }
-    server.warm(options).await.map(|warmth| warmth.took)
+    server.warm(options).await
 }
 
 /// The failure of a model that is not installed: what there is instead, and what may be meant.

@@ -48,6 +48,10 @@ pub enum EventKind {
     StoreTrouble,
     /// The database can be written again.
     StoreWell,
+    /// The guard holds more or less back.
+    Guard,
+    /// A model takes other memory, or has another window, than was planned.
+    Plan,
 }
 
 impl EventKind {
@@ -67,11 +71,16 @@ impl EventKind {
             Self::Lanes => "lanes",
             Self::StoreTrouble => "store_trouble",
             Self::StoreWell => "store_well",
+            Self::Guard => "guard",
+            Self::Plan => "plan",
         }
     }
 
     /// Whether it can be why rates changed: a pause, a reload, an outage, a setting.
     pub const fn explains_rates(self) -> bool {
-        !matches!(self, Self::RequestFailed | Self::Retried | Self::Loading)
+        !matches!(
+            self,
+            Self::RequestFailed | Self::Retried | Self::Loading | Self::Plan
+        )
     }
 }

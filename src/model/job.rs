@@ -204,6 +204,8 @@ pub struct JobSettings {
     pub retries: u32,
     /// The longest that one answer may take.
     pub timeout: Duration,
+    /// Whether it may run although part of the model does not fit the cards.
+    pub allow_spill: bool,
 }
 
 impl Default for JobSettings {
@@ -217,6 +219,7 @@ impl Default for JobSettings {
             parallel: Parallel::Auto,
             retries: 3,
             timeout: Duration::from_mins(30),
+            allow_spill: false,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The limits. What is `None` is not watched.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct GuardLimits {
     /// Memory of the card, in per cent, from which nothing is sent.
@@ -23,6 +23,8 @@ pub struct GuardLimits {
     pub neighbour: bool,
     /// The hours in which work may be done.
     pub hours: Option<Hours>,
+    /// Whether models may run although part of them surely does not fit the cards.
+    pub allow_spill: bool,
 }
 
 impl Default for GuardLimits {
@@ -35,6 +37,7 @@ impl Default for GuardLimits {
             watts: None,
             neighbour: false,
             hours: None,
+            allow_spill: false,
         }
     }
 }

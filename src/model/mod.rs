@@ -4,9 +4,11 @@ mod answer;
 mod command;
 mod event;
 mod failure;
+mod guard;
 mod job;
 mod limits;
 mod parallel;
+mod plan;
 mod reading;
 mod request;
 mod snapshot;
@@ -17,9 +19,11 @@ pub use answer::{Answer, AnswerBody, Finish, Timings, Usage};
 pub use command::{Command, CommandError, Done, JobName, Move, Priority, WhichFailures};
 pub use event::{Event, EventKind};
 pub use failure::{Failure, FailureClass, TokenNeed, Verdict};
+pub use guard::{GuardCause, GuardHold, GuardLevel, GuardView};
 pub use job::{Counts, Job, JobId, JobSettings, JobState, LoadOptions, Source};
 pub use limits::{GuardLimits, Hours, WrongHours};
 pub use parallel::Parallel;
+pub use plan::{PlanCorrection, PlanView};
 pub use reading::{
     Card, CardMemory, CardProcess, CardState, HostMemory, Missing, Readings, Throttle,
 };

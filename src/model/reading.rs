@@ -164,6 +164,16 @@ pub struct HostMemory {
 }
 
 impl Readings {
+    /// The cards of another machine cannot be read from here.
+    pub fn elsewhere(address: &str) -> Self {
+        Self {
+            absent: Some(format!(
+                "the server is on another machine ({address}): its card cannot be read from here"
+            )),
+            ..Self::default()
+        }
+    }
+
     /// The cards on which models run: those that hold a runner; where no process list names one,
     /// every card with at least 2 GiB. The graphics part of a processor, whose small share of
     /// memory is always full, is none of them, as it is none for Ollama 0.33.
@@ -186,6 +196,16 @@ impl Card {
         processes
             .filter_map(CardProcess::is_runner)
             .any(|is_runner| is_runner)
+    }
+
+    /// Bytes that runners hold on it; `None` where it does not list its processes, or not with
+    /// their memory.
+    pub fn runner_memory(&self) -> Option<u64> {
+        let processes = self.processes.as_ref()?.iter();
+        let runners = processes.filter(|process| process.is_runner() == Some(true));
+        runners
+            .map(|process| process.memory)
+            .try_fold(0_u64, |sum, memory| Some(sum.saturating_add(memory?)))
     }
 
     /// Whether models may run on it: it has at least 2 GiB, or does not say how much.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Counts, Event, EventKind, Failure, FailureClass, JobId, JobState, Parallel, RequestId, Tokens,
-    WatchedAnswer,
+    Counts, Event, EventKind, Failure, FailureClass, GuardView, JobId, JobState, Parallel,
+    PlanView, RequestId, Tokens, WatchedAnswer,
 };
 use crate::base::{Moment, Stamp};
 
@@ -55,6 +55,10 @@ pub struct Snapshot {
     /// The answer that somebody watches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watched: Option<WatchedAnswer>,
+    /// What the guard holds back; `None` where it is switched off.
+    pub guard: Option<GuardView>,
+    /// What the loaded model takes of the cards, once it is planned.
+    pub plan: Option<PlanView>,
 }
 
 /// How often a kind of failure was final.

@@ -82,6 +82,8 @@ fn empty() -> Snapshot {
         failed: Arc::new([]),
         history: HistoryView::default(),
         watched: None,
+        guard: None,
+        plan: None,
     }
 }
 

@@ -247,6 +247,7 @@ fn open_engine(data: &Path, url: &str) -> Result<(Handle, Engine), Failure> {
         simulated: true,
         first_byte: Duration::from_mins(1),
         idle: Duration::from_mins(1),
+        guard: None,
     };
     Ok(start(Parts {
         store: Store::open(data)?,

@@ -363,8 +363,10 @@ fn a_model_that_is_missing_stops_everything_before_anything_is_sent(
     }
     let log = stage.server().log();
     assert!(
-        log.iter()
-            .all(|entry| matches!(entry.route, Route::Version | Route::Tags | Route::Ps)),
+        log.iter().all(|entry| matches!(
+            entry.route,
+            Route::Version | Route::Tags | Route::Ps | Route::Show
+        )),
         "{log:?}"
     );
     let jobs: Value = serde_json::from_str(&stage.run("jobs --json").with(0).out).unwrap();

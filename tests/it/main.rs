@@ -13,6 +13,8 @@ mod docs;
 #[cfg(test)]
 mod floors;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod inference;

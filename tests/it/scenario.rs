@@ -10,7 +10,7 @@ use batchtop::model::*;
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use crate::world::{World, job, seconds};
+use crate::world::{JobRow, World, job, seconds};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +33,11 @@ struct Scenario {
     #[serde(default)]
     commands: Vec<Timed>,
     stop_at: Option<[f64; 2]>,
+    /// A guard with these settings, where there is one.
+    guard: Option<ScenarioGuard>,
+    /// What the cards say, one sample a second.
+    #[serde(default)]
+    readings: Vec<Stretch>,
     expect: Expect,
 }
 
@@ -71,6 +76,103 @@ struct Fault {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScenarioGuard {
+    #[serde(default)]
+    watts: Option<f64>,
+    #[serde(default)]
+    neighbour: bool,
+    hours: Option<String>,
+    /// Minutes since midnight at the start.
+    #[serde(default)]
+    minute: i64,
+    /// When the clock on the wall jumps, and by how many minutes.
+    #[serde(default)]
+    jumps: Vec<(f64, i64)>,
+}
+
+impl ScenarioGuard {
+    fn limits(&self) -> GuardLimits {
+        GuardLimits {
+            watts: self.watts,
+            neighbour: self.neighbour,
+            hours: self.hours.as_ref().map(|hours| hours.parse().unwrap()),
+            ..GuardLimits::default()
+        }
+    }
+}
+
+/// The same readings for some seconds, `until` excluded. Between stretches nothing is read.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stretch {
+    from: u64,
+    until: u64,
+    #[serde(default = "half")]
+    percent: u64,
+    #[serde(default = "sixty")]
+    celsius: i32,
+    watts: Option<f64>,
+    #[serde(default)]
+    lost: bool,
+    /// Per cent of the memory that models hold; then other programs hold the rest.
+    models: Option<u64>,
+    /// How busy another program keeps the card.
+    other_busy: Option<u32>,
+    /// Only every other second has these readings, the others a cool and empty card.
+    #[serde(default)]
+    flickers: bool,
+}
+
+fn half() -> u64 {
+    50
+}
+
+fn sixty() -> i32 {
+    60
+}
+
+impl Stretch {
+    fn card(&self, second: u64) -> Card {
+        let is_calm = self.flickers && second % 2 == 1;
+        let percent = if is_calm { 10 } else { self.percent };
+        let process = |name: &str, memory, busy_percent| CardProcess {
+            pid: 7,
+            name: Some(name.into()),
+            memory: Some(memory),
+            busy_percent,
+        };
+        let models = self
+            .models
+            .map(|held| process("llama-server", held << 30, None));
+        let other = self
+            .other_busy
+            .map(|busy| process("game", 1 << 30, Some(busy)));
+        let processes: Vec<CardProcess> = models.into_iter().chain(other).collect();
+        let lists = self.models.is_some() || self.other_busy.is_some();
+        Card {
+            name: "RTX".into(),
+            state: if self.lost {
+                CardState::Lost {
+                    why: "fell off the bus".into(),
+                }
+            } else {
+                CardState::Awake
+            },
+            memory: (!self.lost).then_some(CardMemory {
+                total: 100 << 30,
+                used: percent << 30,
+                free: (100 - percent) << 30,
+            }),
+            celsius: (!self.lost).then_some(if is_calm { 40 } else { self.celsius }),
+            watts: self.watts,
+            processes: lists.then_some(processes),
+            ..Card::default()
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
 struct Timed {
     at: f64,
     #[serde(flatten)]
@@ -90,6 +192,11 @@ struct Expect {
     shortest: Option<f64>,
     #[serde(default)]
     events: Vec<EventKind>,
+    /// What the guard told, all of it, in order.
+    #[serde(default)]
+    guard: Vec<String>,
+    /// Why the first job stopped: a part of the sentence.
+    why: Option<String>,
 }
 
 #[test]
@@ -110,6 +217,31 @@ fn every_scenario_comes_out_as_written() {
     }
 }
 
+/// A world with the scenario's guard and readings.
+fn world(scenario: &Scenario, rows: Vec<JobRow>) -> World {
+    let mut world = match &scenario.guard {
+        Some(guard) => {
+            let clock = Stamp(guard.minute * 60_000);
+            World::guarded(rows, guard.limits(), clock)
+        }
+        None => World::new(rows),
+    };
+    if let Some(guard) = &scenario.guard {
+        let jumps = guard.jumps.iter();
+        world.jumps = jumps.map(|(at, by)| (seconds(*at), by * 60_000)).collect();
+    }
+    for stretch in &scenario.readings {
+        for second in stretch.from..stretch.until {
+            let readings = Readings {
+                cards: vec![stretch.card(second)],
+                ..Readings::default()
+            };
+            world.at(seconds(second as f64), Input::Readings(readings.into()));
+        }
+    }
+    world
+}
+
 fn play(scenario: Scenario) {
     let rows = scenario.jobs.iter().enumerate().map(|(n, given)| {
         let settings = JobSettings {
@@ -122,7 +254,7 @@ fn play(scenario: Scenario) {
         row.job.priority = given.priority;
         row
     });
-    let mut world = World::new(rows.collect());
+    let mut world = world(&scenario, rows.collect());
     world.latency = Duration::from_millis(scenario.latency_ms);
     world.spread = scenario.spread;
     world.outages = scenario
@@ -195,6 +327,15 @@ fn judge(world: &World, expect: &Expect) {
     }
     if let Some(shortest) = expect.shortest {
         assert!(world.now >= seconds(shortest), "took until {:?}", world.now);
+    }
+    let told = world.events.iter();
+    let told = told.filter(|event| event.kind == EventKind::Guard);
+    let told: Vec<&str> = told.map(|event| event.text.as_str()).collect();
+    assert_eq!(told, expect.guard);
+    if let Some(why) = &expect.why {
+        let job = &world.jobs[&JobId(1)].job;
+        let said = job.state.why().unwrap_or_default();
+        assert!(said.contains(why), "{said}");
     }
     for kind in &expect.events {
         let told = world.events.iter().any(|event| event.kind == *kind);

@@ -31,6 +31,7 @@ fn slow() -> Script {
 fn engine(data: &Path, url: &str) -> (Handle, Engine) {
     let server = Ollama::new(url.parse().unwrap(), Timeouts::default()).unwrap();
     let options = Options {
+        guard: None,
         simulated: true,
         first_byte: PATIENCE,
         idle: PATIENCE,

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use batchtop::base::{Moment, Stamp};
+use batchtop::context::ModelFacts;
 use batchtop::engine::core::{Core, Effect, End, Input, Now, Scope, SendId, Sending, Ticket};
 use batchtop::model::*;
 use batchtop::store::{Claimed, Record, Unit, Write, Written};
+use jiff::tz::TimeZone;
 
 /// What the server does with a request: given its number (from 0) and how often it was sent.
 pub(crate) type Policy = Box<dyn Fn(u64, u32) -> Result<(), FailureClass>>;
@@ -26,6 +28,12 @@ pub(crate) struct World {
     pub(crate) load_time: Duration,
     /// Times at which the server does not answer.
     pub(crate) outages: Vec<(Moment, Moment)>,
+    /// What the server tells about its models; of the others it tells nothing.
+    pub(crate) facts: BTreeMap<String, ModelFacts>,
+    /// The clock on the wall at the start.
+    pub(crate) clock: Stamp,
+    /// When it jumps, and by how many milliseconds.
+    pub(crate) jumps: Vec<(Moment, i64)>,
     /// Models that the server does not have.
     pub(crate) missing: BTreeSet<String>,
     pub(crate) jobs: BTreeMap<JobId, JobRow>,
@@ -123,8 +131,20 @@ pub(crate) fn job(id: i64, requests: u64, settings: JobSettings) -> JobRow {
 
 impl World {
     pub(crate) fn new(jobs: Vec<JobRow>) -> Self {
+        Self::with(jobs, None, Stamp(0))
+    }
+
+    /// A world whose core is guarded, from this time of the wall clock (UTC) on.
+    pub(crate) fn guarded(jobs: Vec<JobRow>, limits: GuardLimits, clock: Stamp) -> Self {
+        Self::with(jobs, Some(limits), clock)
+    }
+
+    fn with(jobs: Vec<JobRow>, guard: Option<GuardLimits>, clock: Stamp) -> Self {
         let listed = jobs.iter().map(|row| row.job.clone()).collect();
-        let core = Core::new(listed);
+        let mut core = Core::new(listed);
+        if let Some(limits) = guard {
+            core = core.guarded_by(limits, TimeZone::UTC);
+        }
         let mut world = Self {
             core,
             now: Moment::ZERO,
@@ -135,6 +155,9 @@ impl World {
             commit: Duration::from_millis(8),
             load_time: Duration::from_secs(3),
             outages: Vec::new(),
+            facts: BTreeMap::new(),
+            clock,
+            jumps: Vec::new(),
             missing: BTreeSet::new(),
             jobs: jobs.into_iter().map(|row| (row.job.id, row)).collect(),
             loads: Vec::new(),
@@ -211,9 +234,11 @@ impl World {
             }
             self.in_flight.remove(request);
         }
+        let jumps = self.jumps.iter().filter(|(at, _)| *at <= self.now);
+        let jumped: i64 = jumps.map(|(_, by)| by).sum();
         let now = Now {
             moment: self.now,
-            stamp: Stamp(self.now.0.as_millis() as i64),
+            stamp: Stamp(self.clock.0 + jumped + self.now.0.as_millis() as i64),
         };
         let effects = self.core.step(input, now);
         self.perform(effects);
@@ -234,6 +259,7 @@ impl World {
                         .remove(&request)
                         .expect("only what flies is aborted");
                 }
+                Effect::Look(load) => self.look(load),
                 Effect::Warm(load, _) => self.warm(load),
                 Effect::AbortWarm => {}
                 Effect::Probe => self.probe(),
@@ -300,6 +326,7 @@ impl World {
         *self.sent.entry(request.id).or_default() += 1;
         self.order.push(request.id);
         let lanes = job.job.settings.parallel;
+        self.check_guard(lanes);
         let before = self
             .in_flight
             .insert(request.id, (id, request.unit.job, lanes));
@@ -325,6 +352,21 @@ impl World {
         self.at(end, Input::Ended(request.id, id, result));
     }
 
+    /// No more is in flight than the guard allows, with the request that is being sent.
+    fn check_guard(&self, lanes: Parallel) {
+        let Some(guard) = self.core.guard_view() else {
+            return;
+        };
+        let most = lanes.fixed().unwrap_or(u32::MAX);
+        let allowed = match guard.level {
+            GuardLevel::Free => most,
+            GuardLevel::Ease => most.div_ceil(2),
+            GuardLevel::Least => 1,
+            GuardLevel::Pause => 0,
+        };
+        assert!(self.in_flight.len() < allowed as usize, "{guard:?}");
+    }
+
     /// When the server has worked for so long on a request that arrives now.
     fn occupy(&mut self, worked: Duration) -> Moment {
         let now = self.now;
@@ -335,6 +377,15 @@ impl World {
             }
             None => now + worked,
         }
+    }
+
+    fn look(&mut self, load: LoadOptions) {
+        let facts = self.facts.get(&load.model).cloned().map(Box::new);
+        let facts = facts.ok_or_else(|| Failure::new(FailureClass::BadReply, "no such question"));
+        self.at(
+            self.now + Duration::from_millis(5),
+            Input::Looked(load, facts),
+        );
     }
 
     fn warm(&mut self, load: LoadOptions) {

@@ -3,21 +3,21 @@
 //! What is known comes from three places: the server (the model's shape, its weights, what is
 //! loaded), the card (what is free), and what was typed (window and slots).
 
-mod facts;
 mod table;
 
 use serde::Serialize;
 
-use self::facts::Facts;
-pub(super) use self::table::{advice, verdict};
 use super::args::Plan as Flags;
 use super::cards;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use crate::config::Settings;
-use crate::context::{CacheType, Load, Plan, Question, Room, ShapeError, Verdict};
+use crate::context::{
+    CacheType, Load, ModelFacts, Outlook, Plan, Question, Verdict, WindowFrom, Wish,
+};
+use crate::engine::ask_facts;
 use crate::inference::{Ollama, Server};
-use crate::model::{Card, LoadedModel, Readings};
+use crate::model::{Card, Failure, FailureClass, Readings};
 
 /// Windows and slots of the table of choices.
 const WINDOWS: [u64; 7] = [2_048, 4_096, 8_192, 16_384, 32_768, 65_536, 131_072];
@@ -34,14 +34,15 @@ pub(super) async fn run(flags: &Flags, context: &mut Context) -> Outcome {
     let server = context.server()?;
     let wish = Wish {
         cache: flags.cache_type.unwrap_or_default(),
-        ..Wish::of(settings)
+        ..wish(settings)
     };
     let wish = Wish {
         window: flags.num_ctx.map(u64::from).or(wish.window),
         slots: flags.parallel.unwrap_or(wish.slots),
         ..wish
     };
-    let report = of_model(&server, &model, &wish).await?;
+    let (facts, readings) = facts(&server, &model).await?;
+    let report = report(&facts, &wish, &readings);
     if flags.json {
         context.say.json(&report)?;
         return Ok(End::Done);
@@ -52,22 +53,12 @@ pub(super) async fn run(flags: &Flags, context: &mut Context) -> Outcome {
     Ok(End::Done)
 }
 
-/// How the model is to be loaded, as far as the user says.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Wish {
-    pub(super) window: Option<u64>,
-    pub(super) slots: u32,
-    pub(super) cache: CacheType,
-}
-
-impl Wish {
-    /// As the settings have it.
-    pub(super) fn of(settings: &Settings) -> Self {
-        Self {
-            window: settings.num_ctx.map(u64::from),
-            slots: settings.parallel.fixed().unwrap_or(1),
-            cache: CacheType::default(),
-        }
+/// How the settings have a model loaded.
+pub(super) fn wish(settings: &Settings) -> Wish {
+    Wish {
+        window: settings.num_ctx.map(u64::from),
+        slots: settings.parallel.fixed().unwrap_or(1),
+        cache: CacheType::default(),
     }
 }
 
@@ -101,57 +92,51 @@ pub(super) struct Choice {
     pub(super) verdict: Verdict,
 }
 
-/// Where a window comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum WindowFrom {
-    /// Typed, or from the settings.
-    Asked,
-    /// The model is loaded with it.
-    Loaded,
-    /// The model itself asks for it.
-    Modelfile,
-    /// Ollama 0.33's own choice by the memory of all cards.
-    CardMemory,
-    /// Ollama 0.33's smallest choice, because the server's cards are not known.
-    Assumed,
+/// Asks the server and the card, and works it out.
+pub(super) async fn of_model(
+    server: &Ollama,
+    model: &str,
+    wish: &Wish,
+) -> Result<Outlook, Trouble> {
+    let (facts, readings) = facts(server, model).await?;
+    Ok(facts.outlook(wish, &readings))
 }
 
-/// Asks the server and the card, and works it out.
-pub(super) async fn of_model(server: &Ollama, model: &str, wish: &Wish) -> Result<Report, Trouble> {
-    let facts = Facts::ask(server, model).await?;
+async fn facts(server: &Ollama, model: &str) -> Result<(ModelFacts, Readings), Trouble> {
+    let facts = ask_facts(server, model).await.map_err(no_model)?;
     let readings = if server.is_local() {
         cards::read().await
     } else {
-        cards::elsewhere(&server.address())
+        Readings::elsewhere(&server.address())
     };
-    Ok(report(&facts, wish, &readings))
+    Ok((facts, readings))
 }
 
-fn report(facts: &Facts, wish: &Wish, readings: &Readings) -> Report {
-    let (window, window_from) = facts.window(wish, readings);
-    let load = Load {
-        window,
-        slots: wish.slots,
-        cache: wish.cache,
-        batch: None,
+fn no_model(failure: Failure) -> Trouble {
+    let hint = match failure.class {
+        FailureClass::ModelMissing => "`ollama pull MODEL` fetches it",
+        _ => "`batchtop doctor` says what is well and what is not",
     };
-    let question = Question {
-        shape: facts.shape.as_ref().ok(),
-        weights: facts.weights,
-        load,
-        room: room(readings, &facts.loaded),
-        overhead: facts.overhead(wish),
-    };
+    Trouble::new(failure.message, hint)
+}
+
+fn report(facts: &ModelFacts, wish: &Wish, readings: &Readings) -> Report {
+    let Outlook {
+        model,
+        window_from,
+        plan,
+        unknown,
+    } = facts.outlook(wish, readings);
+    let question = facts.question(wish, plan.load.window, readings);
     Report {
-        model: facts.model.clone(),
+        model,
         architecture: question.shape.map(|shape| shape.architecture.clone()),
         trained_window: question.shape.and_then(|shape| shape.trained_window),
         window_from,
-        plan: Plan::of(&question),
+        plan,
         choices: choices(&question),
         cards: readings.cards.clone(),
-        unknown: unknown(facts, readings, &question),
+        unknown,
     }
 }
 
@@ -176,50 +161,6 @@ fn choices(question: &Question<'_>) -> Vec<Choice> {
             }
         })
         .collect()
-}
-
-/// Memory that the model may take: what is free, and what loaded models hold, because Ollama lets
-/// them go for another one.
-fn room(readings: &Readings, loaded: &[LoadedModel]) -> Option<Room> {
-    let held: u64 = loaded.iter().filter_map(|model| model.size_vram).sum();
-    let large = readings.cards.iter().filter(|card| card.is_large());
-    let cards: Vec<&Card> = large.collect();
-    let any_runner = cards.iter().any(|card| card.has_runner());
-    let most = cards
-        .iter()
-        .filter_map(|card| card.memory)
-        .map(|it| it.used)
-        .max();
-    Room::of(cards.iter().filter_map(|card| {
-        let memory = card.memory?;
-        let own = if any_runner {
-            runners(card)
-        } else if Some(memory.used) == most {
-            // Without a list of processes, the fullest card holds the models.
-            held
-        } else {
-            0
-        };
-        // A server may report more than the card has.
-        Some(memory.free.saturating_add(own.min(memory.used)))
-    }))
-}
-
-fn runners(card: &Card) -> u64 {
-    let processes = card.processes.iter().flatten();
-    let runners = processes.filter(|process| process.is_runner() == Some(true));
-    runners.filter_map(|process| process.memory).sum()
-}
-
-fn unknown(facts: &Facts, readings: &Readings, question: &Question<'_>) -> Vec<String> {
-    let shape = facts.shape.as_ref().err().map(ShapeError::to_string);
-    let weights = facts.weights.is_none();
-    let weights = weights.then(|| "the server does not say how large the model is".to_owned());
-    let room = question.room.is_none().then(|| {
-        let absent = readings.absent.clone();
-        absent.unwrap_or_else(|| "no card says how much memory it has".to_owned())
-    });
-    shape.into_iter().chain(weights).chain(room).collect()
 }
 
 #[cfg(test)]

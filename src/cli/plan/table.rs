@@ -1,8 +1,8 @@
 //! A plan in words.
 
-use super::{Report, WindowFrom};
+use super::Report;
 use crate::base::{bytes, count, width};
-use crate::context::{MARGIN, Plan, Room, Verdict};
+use crate::context::{MARGIN, Plan, Room, Verdict, WindowFrom};
 
 /// The plan, a line each, and the table of choices below it.
 pub(super) fn lines(report: &Report) -> Vec<String> {
@@ -10,8 +10,17 @@ pub(super) fn lines(report: &Report) -> Vec<String> {
         .into_iter()
         .map(|(name, text)| format!("{name:<10} {text}"))
         .collect();
-    lines.push(format!("{:<10} {}", "verdict", verdict(&report.plan)));
-    lines.extend(advice(&report.plan.verdict).map(|text| format!("{:<10} {text}", "")));
+    lines.push(format!(
+        "{:<10} {}",
+        "verdict",
+        report.plan.verdict_in_words()
+    ));
+    lines.extend(
+        report
+            .plan
+            .advice()
+            .map(|text| format!("{:<10} {text}", "")),
+    );
     let unknown = report.unknown.iter();
     lines.extend(unknown.map(|text| format!("{:<10} {text}", "unknown")));
     if report.choices.iter().any(|choice| choice.bytes.is_some()) {
@@ -82,37 +91,6 @@ fn in_words(room: &Room) -> String {
             bytes(room.largest_card),
             bytes(MARGIN)
         ),
-    }
-}
-
-/// The verdict in a sentence.
-pub(in crate::cli) fn verdict(plan: &Plan) -> String {
-    match plan.verdict {
-        Verdict::Fits { left } => format!("fits, {} left", bytes(left)),
-        Verdict::FitsSpread { left } => {
-            format!("fits spread over all cards, {} left", bytes(left))
-        }
-        Verdict::Spills { over, .. } => format!(
-            "does not fit, part would run on the CPU: {} too much",
-            bytes(over)
-        ),
-        Verdict::Unknown => "cannot be said".to_owned(),
-    }
-}
-
-/// What would fit, where the asked-for does not.
-pub(in crate::cli) fn advice(verdict: &Verdict) -> Option<String> {
-    let Verdict::Spills { window, slots, .. } = verdict else {
-        return None;
-    };
-    let window = window.map(|window| format!("a window of {} tokens", count(window)));
-    let slots = slots.map(|slots| format!("{slots} at a time with this window"));
-    match (window, slots) {
-        (Some(window), Some(slots)) => Some(format!("would fit: {window}, or {slots}")),
-        (Some(one), None) | (None, Some(one)) => Some(format!("would fit: {one}")),
-        (None, None) => {
-            Some("no window fits: a smaller model or a stronger quantisation would".to_owned())
-        }
     }
 }
 

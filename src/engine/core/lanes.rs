@@ -20,6 +20,7 @@ impl Core {
         if self.stop.is_some() {
             return self.wind_down(now);
         }
+        self.look_when_due(now);
         self.probe_when_due(now);
         self.end_jobs(now);
         if self.why_not_sending().is_some() {
@@ -30,8 +31,10 @@ impl Core {
         let Some((unit, load)) = target else { return };
         if matches!(&self.load, Load::Ready { options } if *options == load) {
             self.fill(&load, now);
-            self.claim_ahead(&load, now);
-        } else {
+            if self.paused_by_guard().is_none() {
+                self.claim_ahead(&load, now);
+            }
+        } else if self.load_forbidden().is_none() {
             self.switch_to(unit, load, now);
         }
     }
@@ -138,10 +141,6 @@ impl Core {
             Load::Cooling { options, tries, .. } if *options == load => *tries,
             _ => 0,
         };
-        let Some(entry) = self.jobs.get(&unit.job) else {
-            return;
-        };
-        let needed = entry.job.models.clone();
         self.tell(
             Some(unit.job),
             EventKind::Loading,
@@ -153,7 +152,11 @@ impl Core {
             tries,
             since: now.moment,
         };
-        self.effects.push(Effect::Warm(load, needed));
+        if self.is_planned(&load) {
+            self.warm(load);
+        } else {
+            self.effects.push(Effect::Look(load));
+        }
         self.mark_running(unit.job, now);
     }
 
@@ -208,7 +211,7 @@ impl Core {
         let (next, request) = again.or_else(fresh)?;
         let allowed = match request.attempts.crashes {
             0 => self.lanes_of(request.unit.job),
-            _ => 1,
+            _ => self.lanes_under_guard(1),
         };
         (self.flight.len() < allowed).then_some(next)
     }
@@ -217,14 +220,16 @@ impl Core {
         self.jobs.get(&unit.job)?.load(unit)
     }
 
-    /// How many requests of a job may be outstanding.
+    /// How many requests of a job may be outstanding now.
     pub(super) fn lanes_of(&self, job: JobId) -> usize {
-        self.jobs
+        let lanes = self
+            .jobs
             .get(&job)
             .map_or(0, |entry| match entry.settings.parallel {
                 Parallel::Fixed(lanes) => lanes.max(1) as usize,
                 Parallel::Auto => self.tuned_lanes(),
-            })
+            });
+        self.lanes_under_guard(lanes)
     }
 
     fn is_crowded(&self) -> bool {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::{Moment, Stamp};
+use crate::context::ModelFacts;
 use crate::model::{
     Answer, Command, CommandError, Done, Event, Failure, FailureClass, Job, JobId, JobSettings,
-    LoadOptions, RequestId, Timings, Usage,
+    LoadOptions, LoadedModel, Readings, RequestId, Timings, Usage,
 };
 use crate::store::{Claimed, Write, Written};
 
@@ -53,8 +54,14 @@ pub enum Input {
     StoreTrouble(String),
     /// The store can write again.
     StoreWell,
+    /// The server was asked about a model that is to be loaded.
+    Looked(LoadOptions, Result<Box<ModelFacts>, Failure>),
     /// The server was asked to load a model.
     Warmed(LoadOptions, Result<Duration, Failure>),
+    /// The server was asked what it holds in memory.
+    Loaded(Vec<LoadedModel>),
+    /// The cards were read.
+    Readings(Arc<Readings>),
     /// The server was asked whether it is there.
     Probed(Result<(), Failure>),
     /// A request that was sent came to its end.
@@ -74,9 +81,11 @@ pub enum Effect {
     Send(Box<Sending>),
     /// Drop the connection of a request in flight.
     Abort(RequestId),
+    /// Ask the server about a model before it is loaded.
+    Look(LoadOptions),
     /// Load a model; the names are those that must be installed before the job may start.
     Warm(LoadOptions, Vec<String>),
-    /// Stop loading.
+    /// Stop loading, and asking about what was to be loaded.
     AbortWarm,
     /// Ask the server whether it is there.
     Probe,

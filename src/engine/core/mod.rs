@@ -6,13 +6,15 @@
 //!
 //! The parts: `lanes` fills the lanes, `ends` says what an ended request means, `server` holds the
 //! breaker and the model that is loaded, `release` gives requests back, `commands` does what people ask, `saves` hears what is on
-//! disk, `tuner` finds how many lanes are best, `view` shows it
-//! all.
+//! disk, `tuner` finds how many lanes are best, `guard` holds it back, `plan` says what the model
+//! takes, `view` shows it all.
 
 mod commands;
 mod ends;
+mod guard;
 mod lanes;
 mod messages;
+mod plan;
 mod release;
 mod saves;
 mod server;
@@ -27,7 +29,7 @@ use std::time::Duration;
 use crate::base::Moment;
 use crate::model::{
     CommandError, Event, EventKind, Failure, FailureClass, Job, JobId, JobSettings, JobState,
-    LoadOptions, RequestId,
+    LoadOptions, Readings, RequestId,
 };
 use crate::store::{Claimed, Unit, Write};
 
@@ -73,6 +75,10 @@ pub struct Core {
     commands: BTreeMap<Ticket, commands::Asked>,
     sends: u64,
     reload_told: Option<Moment>,
+    watch: Option<guard::Watch>,
+    planned: Option<plan::Planned>,
+    /// The cards as they were seen last.
+    latest: Arc<Readings>,
     /// When the last input came.
     stepped: Moment,
     effects: Vec<Effect>,
@@ -184,6 +190,9 @@ impl Core {
             commands: BTreeMap::new(),
             sends: 0,
             reload_told: None,
+            watch: None,
+            planned: None,
+            latest: Arc::default(),
             stepped: Moment::ZERO,
             effects: Vec::new(),
         }
@@ -199,6 +208,9 @@ impl Core {
             Input::Written(ticket, result) => self.written(ticket, result, now),
             Input::StoreTrouble(why) => self.store_trouble(why, now),
             Input::StoreWell => self.store_well(now),
+            Input::Looked(options, result) => self.looked(&options, result, now),
+            Input::Loaded(models) => self.heard_loaded(&models, now),
+            Input::Readings(readings) => self.sampled(readings, now),
             Input::Warmed(options, result) => self.warmed(&options, result, now),
             Input::Probed(result) => self.probed(result, now),
             Input::Ended(request, send, result) => self.ended((request, send), result, now),
@@ -231,7 +243,7 @@ impl Core {
         let stop = self
             .stop
             .filter(|_| !self.flight.is_empty() || self.store_trouble.is_some());
-        [server, load, retry, stop]
+        [server, load, retry, stop, self.look_at()]
             .into_iter()
             .flatten()
             .filter(|at| *at > now)

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::{Core, Load, Scope, Server};
 use crate::base::Moment;
-use crate::model::{Job, JobId, LaneView, LoadOptions, Phase, RequestId, ServerState};
+use crate::model::{
+    GuardView, Job, JobId, LaneView, LoadOptions, Phase, PlanView, RequestId, ServerState,
+};
 
 /// Jobs shown at most.
 const JOBS_SHOWN: usize = 200;
@@ -35,6 +37,10 @@ pub struct Overview<'a> {
     pub held: bool,
     /// Whether the server answers.
     pub server: ServerState,
+    /// What the guard holds back; `None` where there is none.
+    pub guard: Option<GuardView>,
+    /// What the loaded model takes.
+    pub plan: Option<&'a PlanView>,
 }
 
 impl Core {
@@ -51,6 +57,8 @@ impl Core {
             waiting: self.waiting_for(),
             held: self.held,
             server: self.server_state(),
+            guard: self.guard_view(),
+            plan: self.plan(),
         }
     }
 
@@ -151,6 +159,8 @@ impl Core {
         }
         match &self.load {
             _ if self.why_not_sending().is_some() => self.why_not_sending().map(str::to_owned),
+            Load::Ready { .. } if self.paused_by_guard().is_some() => self.paused_by_guard(),
+            Load::None if self.load_forbidden().is_some() => self.load_forbidden(),
             Load::Warming { options, .. } => Some(format!("loading {}", options.model)),
             Load::Cooling { options, .. } => {
                 Some(format!("trying again to load {}", options.model))

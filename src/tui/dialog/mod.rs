@@ -96,10 +96,7 @@ impl Dialog {
     pub fn news(&mut self, news: &News) -> Vec<Ask> {
         match self {
             Self::Picker(picker) => picker.news(news),
-            Self::Enqueue(enqueue) => {
-                enqueue.news(news);
-                Vec::new()
-            }
+            Self::Enqueue(enqueue) => enqueue.news(news),
             Self::Confirm(_) | Self::Export(_) | Self::Palette(_) => Vec::new(),
         }
     }

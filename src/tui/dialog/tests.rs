@@ -6,7 +6,7 @@ use super::*;
 use crate::base::Stamp;
 use crate::engine::AdmitProgress;
 use crate::model::{JobId, JobSettings};
-use crate::tui::errand::{Entry, Errand, Found, Kind, Listing, Rejection};
+use crate::tui::errand::{Entry, Errand, Found, Kind, Listing, PlanAsked, Planned, Rejection};
 use crate::tui::testing::{HOSTILE, drawn, snapshot, text, ui};
 use crate::tui::theme::{Depth, Theme};
 use crate::tui::ui::Start;
@@ -86,6 +86,20 @@ fn enqueue(outside: &str) -> Dialog {
     dialog.news(&News::Checked {
         path,
         found: Ok(Box::new(found)),
+    });
+    dialog.news(&News::Planned {
+        asked: PlanAsked {
+            model: "gemma3:12b".to_owned(),
+            window: None,
+            slots: 1,
+        },
+        planned: Planned {
+            lines: vec![
+                format!("{outside}: does not fit, part would run on the CPU: 24.4 GB too much (weights 8.1 GB + …)"),
+                "would fit: a window of 18,944 tokens".to_owned(),
+            ],
+            spills: true,
+        },
     });
     dialog
 }

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc::Sender;
 use tokio_util::task::TaskTracker;
 
+use super::plan::{PlanAsked, plan};
 use super::{Errand, News, Rejection, batch, folder};
 use crate::base::{count, shown};
 use crate::engine::{Admit, AdmitError, Handle};
 use crate::inference::{Ollama, Server};
-use crate::model::JobId;
+use crate::model::{JobId, Readings};
 use crate::report::{Destination, beside, write_results};
 use crate::store::{Order, Reader};
 use crate::tui::msg::Msg;
@@ -22,16 +23,19 @@ use crate::tui::msg::Msg;
 pub struct Desk {
     data: PathBuf,
     server: Ollama,
+    cards: fn() -> Readings,
     reading: HashMap<PathBuf, Arc<AtomicBool>>,
     tasks: TaskTracker,
 }
 
 impl Desk {
-    /// A desk over the data folder and the server.
-    pub fn new(data: PathBuf, server: Ollama) -> Self {
+    /// A desk over the data folder and the server. `cards` looks once at the cards of this machine
+    /// and may block.
+    pub fn new(data: PathBuf, server: Ollama, cards: fn() -> Readings) -> Self {
         Self {
             data,
             server,
+            cards,
             reading: HashMap::new(),
             tasks: TaskTracker::new(),
         }
@@ -62,6 +66,7 @@ impl Desk {
                     self.enqueue(*admit, handle.clone(), news);
                 }
             }
+            Errand::Plan(asked) => self.plan(asked, news),
             Errand::Export { job, to } => {
                 let data = self.data.clone();
                 self.blocking(news, move |_| {
@@ -99,6 +104,18 @@ impl Desk {
         if let Some(is_left) = self.reading.remove(path) {
             is_left.store(true, Ordering::Relaxed);
         }
+    }
+
+    fn plan(&self, asked: PlanAsked, news: Sender<Msg>) {
+        let (server, cards) = (self.server.clone(), self.cards);
+        self.tasks.spawn(async move {
+            // Whoever leaves waits for no server.
+            let planned = tokio::select! {
+                planned = plan(&server, &asked, cards) => planned,
+                () = news.closed() => return,
+            };
+            let _ = news.send(Msg::News(News::Planned { asked, planned })).await;
+        });
     }
 
     fn models(&self, news: Sender<Msg>) {

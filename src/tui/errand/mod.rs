@@ -4,12 +4,14 @@
 mod batch;
 mod desk;
 mod folder;
+mod plan;
 
 use std::path::PathBuf;
 
 pub use batch::Found;
 pub use desk::Desk;
 pub use folder::{Entry, Kind, Listing};
+pub use plan::{PlanAsked, Planned};
 
 use crate::engine::{Admit, AdmitProgress};
 use crate::model::JobId;
@@ -27,6 +29,8 @@ pub enum Errand {
     Leave(PathBuf),
     /// Ask the server which models it has.
     Models,
+    /// Say whether a model fits the cards.
+    Plan(PlanAsked),
     /// Put a file in the queue.
     Enqueue(Box<Admit>),
     /// Write what a job has so far.
@@ -86,6 +90,13 @@ pub enum News {
         path: PathBuf,
         /// How much of it.
         progress: AdmitProgress,
+    },
+    /// Whether a model fits the cards.
+    Planned {
+        /// What was asked.
+        asked: PlanAsked,
+        /// The answer.
+        planned: Planned,
     },
     /// A file is in the queue, or why it is not.
     Enqueued {

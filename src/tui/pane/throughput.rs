@@ -141,6 +141,7 @@ const fn sign(kind: EventKind, theme: &Theme) -> &'static str {
         EventKind::ServerDown | EventKind::StoreTrouble | EventKind::RunnerCrash => {
             theme.sign("✗", "x")
         }
+        EventKind::Guard => theme.sign("‖", "="),
         EventKind::ServerUp | EventKind::StoreWell => theme.sign("✓", "v"),
         _ => theme.sign("↻", "r"),
     }

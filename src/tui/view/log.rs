@@ -47,7 +47,9 @@ const fn meaning(kind: EventKind) -> Meaning {
         | EventKind::RunnerCrash
         | EventKind::RequestFailed
         | EventKind::StoreTrouble => Meaning::Bad,
-        EventKind::Reloaded | EventKind::Retried => Meaning::Warn,
+        EventKind::Reloaded | EventKind::Retried | EventKind::Guard | EventKind::Plan => {
+            Meaning::Warn
+        }
         EventKind::ServerUp | EventKind::Loaded | EventKind::StoreWell => Meaning::Good,
         EventKind::JobState | EventKind::Setting | EventKind::Lanes | EventKind::Loading => {
             Meaning::Accent

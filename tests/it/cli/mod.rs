@@ -5,6 +5,7 @@ mod check;
 mod damage;
 mod interrupts;
 mod output;
+mod plan;
 mod queue;
 #[cfg(target_os = "linux")]
 mod room;

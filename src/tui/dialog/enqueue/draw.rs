@@ -99,7 +99,17 @@ impl Enqueue {
         let problems = found.problems.iter().map(|text| (Meaning::Warn, text));
         let remarks = found.remarks.iter().map(|text| (Meaning::Dim, text));
         let estimate = estimate.iter().map(|text| (Meaning::Text, text));
-        let lines: Vec<Line<'_>> = estimate
+        let plan = self.known_fit();
+        let plan = plan.into_iter().flat_map(|planned| {
+            let meaning = if planned.spills {
+                Meaning::Bad
+            } else {
+                Meaning::Text
+            };
+            planned.lines.iter().map(move |text| (meaning, text))
+        });
+        let lines: Vec<Line<'_>> = plan
+            .chain(estimate)
             .chain(problems)
             .chain(remarks)
             .skip(self.scrolled)

@@ -1,16 +1,18 @@
 //! What is in a batch file and how it is to be run. Nothing is enqueued before Enter.
 
 mod draw;
+mod fit;
 mod setting;
 
 use std::path::PathBuf;
 
+use self::fit::Fit;
 use super::{Heard, Reaction};
 use crate::base::count;
 use crate::engine::{Admit, AdmitProgress};
 use crate::model::JobSettings;
 use crate::tui::action::Action;
-use crate::tui::errand::{Errand, Found, News};
+use crate::tui::errand::{Errand, Found, News, Planned};
 use crate::tui::key::{Code, Key};
 use crate::tui::msg::Ask;
 use crate::tui::ui::Start;
@@ -24,6 +26,8 @@ pub struct Enqueue {
     state: State,
     /// The server's models; empty until it has told.
     models: Vec<String>,
+    /// Whether the model fits.
+    fit: Fit,
     /// The setting under the cursor, by its place in [`Setting::ALL`].
     at: usize,
     /// The first remark that is shown.
@@ -56,6 +60,7 @@ impl Enqueue {
             settings: start.settings.clone(),
             state: State::Reading(0),
             models: Vec::new(),
+            fit: Fit::default(),
             at: 0,
             scrolled: 0,
             refusal: None,
@@ -64,6 +69,16 @@ impl Enqueue {
     }
 
     pub(super) fn react(&mut self, heard: Heard<'_>) -> Reaction {
+        match self.hear(heard) {
+            Reaction::Stay => match self.ask_fit() {
+                Some(ask) => Reaction::Ask(vec![ask]),
+                None => Reaction::Stay,
+            },
+            other => other,
+        }
+    }
+
+    fn hear(&mut self, heard: Heard<'_>) -> Reaction {
         match heard {
             Heard::Key(key, _) => self.key(key),
             Heard::Click(Action::Yes) => self.enqueue(),
@@ -81,8 +96,9 @@ impl Enqueue {
         }
     }
 
-    pub(super) fn news(&mut self, news: &News) {
+    pub(super) fn news(&mut self, news: &News) -> Vec<Ask> {
         match news {
+            News::Planned { asked, planned } => self.fit.planned(asked, planned),
             News::Checking { path, lines } if *path == self.path => {
                 if let State::Reading(read) = &mut self.state {
                     *read = *lines;
@@ -116,6 +132,26 @@ impl Enqueue {
             }
             _ => {}
         }
+        self.ask_fit().into_iter().collect()
+    }
+
+    /// Asks whether the model fits, where that has changed.
+    fn ask_fit(&mut self) -> Option<Ask> {
+        let State::Found(found) = &self.state else {
+            return None;
+        };
+        let wanted = fit::wanted(found, &self.settings)?;
+        self.fit
+            .ask(wanted)
+            .map(|asked| Ask::Errand(Errand::Plan(asked)))
+    }
+
+    /// What is known of the fit with the settings as they are.
+    fn known_fit(&self) -> Option<&Planned> {
+        let (State::Found(found) | State::Admitting(found, _)) = &self.state else {
+            return None;
+        };
+        self.fit.known(&fit::wanted(found, &self.settings)?)
     }
 
     /// Whether this dialog has nothing left to do after the news.
@@ -158,7 +194,10 @@ impl Enqueue {
 
     fn remarks(&self) -> usize {
         match &self.state {
-            State::Found(found) => (found.problems.len() + found.remarks.len()).saturating_sub(1),
+            State::Found(found) => {
+                let plan = self.known_fit().map_or(0, |planned| planned.lines.len());
+                (plan + found.problems.len() + found.remarks.len()).saturating_sub(1)
+            }
             _ => 0,
         }
     }
@@ -175,11 +214,14 @@ impl Enqueue {
         if self.refusal.is_some() {
             return Reaction::Stay;
         }
+        let mut settings = self.settings.clone();
+        // Who has read that part would run on the CPU and goes on has agreed to it.
+        settings.allow_spill |= self.known_fit().is_some_and(|planned| planned.spills);
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         let admit = Admit {
             path: self.path.clone(),
             name: name.to_string_lossy().into_owned(),
-            settings: self.settings.clone(),
+            settings,
             hash: found.hash.clone(),
         };
         self.state = State::Admitting(found.clone(), AdmitProgress::default());
@@ -209,6 +251,7 @@ fn refusal(found: &Found, settings: &JobSettings) -> Option<String> {
 mod tests {
     use super::*;
     use crate::model::Parallel;
+    use crate::tui::errand::PlanAsked;
 
     fn dialog(found: Found) -> Enqueue {
         let start = Start::default();
@@ -264,6 +307,51 @@ mod tests {
         dialog.news(&News::Models(vec!["m".into()]));
         press(&mut dialog, "right");
         assert!(matches!(press(&mut dialog, "enter"), Reaction::Ask(_)));
+    }
+
+    #[test]
+    fn the_plan_is_asked_again_when_what_it_depends_on_changes() {
+        let mut dialog = dialog(Found {
+            requests: 3,
+            ..Found::default()
+        });
+        dialog.news(&News::Models(vec!["m".into()]));
+        let asked = |window, slots| PlanAsked {
+            model: "m".into(),
+            window,
+            slots,
+        };
+        let ask =
+            |window, slots| Reaction::Ask(vec![Ask::Errand(Errand::Plan(asked(window, slots)))]);
+        let planned = |spills| Planned {
+            lines: vec!["m: does not fit".into()],
+            spills,
+        };
+        assert_eq!(press(&mut dialog, "right"), ask(None, 1));
+        press(&mut dialog, "down");
+        // While one question is on its way, no other is asked.
+        assert_eq!(press(&mut dialog, "right"), Reaction::Stay);
+        assert_eq!(press(&mut dialog, "right"), Reaction::Stay);
+        let next = dialog.news(&News::Planned {
+            asked: asked(None, 1),
+            planned: planned(false),
+        });
+        assert_eq!(next, [Ask::Errand(Errand::Plan(asked(None, 2)))]);
+        assert_eq!(dialog.known_fit(), None);
+        let next = dialog.news(&News::Planned {
+            asked: asked(None, 2),
+            planned: planned(true),
+        });
+        assert!(next.is_empty());
+        assert_eq!(dialog.known_fit(), Some(&planned(true)));
+        assert_eq!(press(&mut dialog, "down"), Reaction::Stay);
+        let Reaction::Ask(asks) = press(&mut dialog, "enter") else {
+            panic!("nothing asked");
+        };
+        let [Ask::Errand(Errand::Enqueue(admit))] = asks.as_slice() else {
+            panic!("{asks:?}");
+        };
+        assert!(admit.settings.allow_spill);
     }
 
     #[test]
