@@ -55,6 +55,34 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
+/// Energy in the unit that suits it: `0.41 kWh`, `12.5 Wh`.
+pub fn energy(joules: f64) -> String {
+    let hours = joules / 3_600.0;
+    match hours {
+        hours if !hours.is_finite() => "n/a".to_owned(),
+        hours if hours >= 99.5 => format!("{:.2} kWh", hours / 1000.0),
+        hours if hours >= 9.95 => format!("{hours:.1} Wh"),
+        hours => format!("{hours:.2} Wh"),
+    }
+}
+
+/// An amount of money: `1,240.50 €`, and small amounts with two digits that matter: `0.0034 €`.
+pub fn money(amount: f64, currency: &str) -> String {
+    let number = match amount {
+        amount if !amount.is_finite() => return "n/a".to_owned(),
+        amount if !(0.000_000_5..0.095).contains(&amount) => {
+            let cents = (amount.max(0.0) * 100.0).round() as u64;
+            format!("{}.{:02}", count(cents / 100), cents % 100)
+        }
+        amount => {
+            let digits = (1.0 - amount.log10().floor()).clamp(2.0, 6.0) as usize;
+            format!("{amount:.digits$}")
+        }
+    };
+    let currency = super::shown(currency);
+    format!("{number} {currency}").trim_end().to_owned()
+}
+
 /// `part` of `whole` in per cent, `24.2 %`; never 100 % before all is done, `n/a` of nothing.
 pub fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -69,6 +97,33 @@ pub fn share(part: u64, whole: u64) -> String {
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[rstest]
+    #[case(0.0, "0.00 Wh")]
+    #[case(3_600.0, "1.00 Wh")]
+    #[case(45_000.0, "12.5 Wh")]
+    #[case(1_476_000.0, "0.41 kWh")]
+    #[case(f64::NAN, "n/a")]
+    fn energies(#[case] joules: f64, #[case] text: &str) {
+        assert_eq!(energy(joules), text);
+    }
+
+    #[rstest]
+    #[case(0.0, "0.00 €")]
+    #[case(0.123, "0.12 €")]
+    #[case(0.00341, "0.0034 €")]
+    #[case(0.000_001, "0.000001 €")]
+    #[case(1_240.5, "1,240.50 €")]
+    #[case(f64::INFINITY, "n/a")]
+    fn amounts_of_money(#[case] amount: f64, #[case] text: &str) {
+        assert_eq!(money(amount, "€"), text);
+    }
+
+    #[test]
+    fn a_currency_is_outside_text() {
+        assert_eq!(money(1.0, "\u{1b}[31m"), "1.00 ␛[31m");
+        assert_eq!(money(1.0, ""), "1.00");
+    }
 
     #[rstest]
     #[case(0, "0")]

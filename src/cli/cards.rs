@@ -1,7 +1,8 @@
 //! The cards of this machine, for commands that look once.
 
 use crate::base::bytes;
-use crate::gpu::{Places, Sampler, detect};
+use crate::gpu::{Absent, Lazy, Places, Sampler, detect};
+use crate::inference::{Ollama, Server};
 use crate::model::{Card, CardState, Readings};
 
 /// Looks once. Drivers block for some tenths of a second.
@@ -17,6 +18,20 @@ pub(super) async fn read() -> Readings {
             absent: Some("the driver failed while its cards were read".to_owned()),
             ..Readings::default()
         })
+}
+
+/// The cards that this server runs on, to be asked again and again.
+pub(super) fn of(server: &Ollama) -> Box<dyn Sampler> {
+    let places = Places::default();
+    if server.is_local() {
+        return Box::new(Lazy::new(places));
+    }
+    Box::new(Absent {
+        why: Readings::elsewhere(&server.address())
+            .absent
+            .unwrap_or_default(),
+        proc: places.proc,
+    })
 }
 
 /// A card in a line.

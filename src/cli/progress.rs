@@ -260,6 +260,7 @@ struct Line<'a> {
     outstanding: usize,
     server: &'static str,
     waiting: Option<&'a str>,
+    cards: Vec<CardLine<'a>>,
 }
 
 #[derive(Serialize)]
@@ -277,6 +278,38 @@ struct JobLine<'a> {
     answer_tokens: u64,
     running_seconds: f64,
     eta_seconds: Option<f64>,
+    energy_joules: Option<f64>,
+    energy_is_estimate: bool,
+}
+
+#[derive(Serialize)]
+struct CardLine<'a> {
+    name: &'a str,
+    memory_used: Option<u64>,
+    memory_total: Option<u64>,
+    busy_percent: Option<u32>,
+    celsius: Option<i32>,
+    watts: Option<f64>,
+    age_seconds: f64,
+}
+
+fn cards(snapshot: &Snapshot) -> Vec<CardLine<'_>> {
+    let Some(taken) = &snapshot.readings else {
+        return Vec::new();
+    };
+    let age_seconds = (snapshot.now - taken.at).as_secs_f64();
+    let cards = taken.readings.cards.iter();
+    cards
+        .map(|card| CardLine {
+            name: &card.name,
+            memory_used: card.memory.map(|memory| memory.used),
+            memory_total: card.memory.map(|memory| memory.total),
+            busy_percent: card.busy_percent,
+            celsius: card.celsius,
+            watts: card.watts,
+            age_seconds,
+        })
+        .collect()
 }
 
 #[derive(Serialize)]
@@ -310,6 +343,7 @@ impl<'a> Line<'a> {
                 ServerState::Down { .. } => "down",
             },
             waiting: snapshot.waiting.as_deref(),
+            cards: cards(snapshot),
         }
     }
 }
@@ -331,6 +365,8 @@ impl<'a> JobLine<'a> {
             answer_tokens: counts.answer_tokens.0,
             running_seconds: job.running_for.as_secs_f64(),
             eta_seconds: job.eta.map(|left| left.as_secs_f64()),
+            energy_joules: job.energy.map(|energy| energy.joules),
+            energy_is_estimate: job.energy.is_some_and(|energy| energy.is_estimate()),
         }
     }
 }

@@ -5,7 +5,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::Stamp;
-use crate::model::{Counts, HistoryView, LatencyView, RateView, ServerView, Tokens};
+use crate::model::{
+    Card, CardMemory, Counts, Energy, HistoryView, LatencyView, RateView, Readings, ServerView,
+    TakenReadings, Tokens,
+};
 
 fn job(state: JobState) -> JobView {
     JobView {
@@ -25,6 +28,26 @@ fn job(state: JobState) -> JobView {
         eta: Some(Duration::from_mins(521)),
         eta_p90: Some(Duration::from_hours(9)),
         running_for: Duration::from_millis(3_078_500),
+        energy: Some(Energy {
+            joules: 72_000.5,
+            estimated: 0.0,
+        }),
+    }
+}
+
+fn readings() -> Readings {
+    Readings {
+        cards: vec![Card {
+            name: "RTX 4080".into(),
+            memory: Some(CardMemory {
+                total: 16 << 30,
+                used: 10 << 30,
+                free: 6 << 30,
+            }),
+            celsius: Some(61),
+            ..Card::default()
+        }],
+        ..Readings::default()
     }
 }
 
@@ -60,6 +83,10 @@ fn snapshot(job: JobView) -> Snapshot {
         events: Arc::new([]),
         failures: Arc::new([]),
         failed: Arc::new([]),
+        readings: Some(TakenReadings {
+            at: Moment(Duration::from_secs(3_599)),
+            readings: Arc::new(readings()),
+        }),
         history: HistoryView::default(),
         watched: None,
         guard: None,

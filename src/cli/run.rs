@@ -14,7 +14,7 @@ use crate::context::Wish;
 use crate::engine::{Admit, AdmitError, Scope, check_installed};
 use crate::inference::Ollama;
 use crate::intake::{SourceSeen, fingerprint};
-use crate::model::{Command, FailureClass, Job, JobId, JobSettings, JobState};
+use crate::model::{Bill, Command, FailureClass, Job, JobId, JobSettings, JobState};
 use crate::report::{Destination, Order, beside, write_results};
 
 /// Models that are planned before a job is started.
@@ -357,6 +357,11 @@ pub(super) fn summarize(job: &Job, context: &mut Context) {
         count(counts.prompt_tokens.0),
         count(counts.answer_tokens.0),
     ));
+    let bill = Bill::of(job.energy, counts, &context.loaded.settings.prices());
+    if bill.kilowatt_hours.is_some() {
+        let text = format!("energy of the cards: {}", bill.parts().join(", "));
+        context.say.note(&text);
+    }
 }
 
 /// Where answers and failures go: beside the file unless flags say otherwise.

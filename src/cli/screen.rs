@@ -15,7 +15,7 @@ use super::session::{Session, owner};
 use crate::config::{Color, ConfigFile, Problem, nearest, print, read_file};
 use crate::control;
 use crate::engine::Scope;
-use crate::model::{RequestId, Snapshot};
+use crate::model::{GuardLimits, RequestId, Snapshot};
 use crate::store::Owner;
 use crate::tui::keymap::KeyMap;
 use crate::tui::theme::{Depth, Theme};
@@ -132,6 +132,7 @@ pub(super) fn look(context: &mut Context) -> Result<Look, Trouble> {
         depth,
         mouse,
         data: context.paths.data.clone(),
+        limits: GuardLimits::default(),
         start: start(context),
     })
 }
@@ -141,6 +142,7 @@ fn start(context: &Context) -> Start {
         folder: std::path::absolute(".").unwrap_or_else(|_| PathBuf::from(".")),
         home: std::env::home_dir(),
         settings: context.loaded.settings.job(),
+        prices: context.loaded.settings.prices(),
         shown: print(&context.loaded).lines().map(str::to_owned).collect(),
         files: Vec::new(),
     }

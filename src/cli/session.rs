@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::cards;
 use super::context::Context;
 use super::outcome::Trouble;
 use super::progress::Progress;
 use crate::control::Listener;
 use crate::engine::{Engine, Handle, Options, Parts, start};
-use crate::inference::Server;
+use crate::gpu::{Sampler, Simulated};
+use crate::inference::Ollama;
 use crate::model::{JobId, JobState, Snapshot};
 use crate::store::{Owner, Ownership, Store};
 
@@ -21,6 +23,8 @@ use crate::store::{Owner, Ownership, Store};
 const ON_TERMINAL: Duration = Duration::from_millis(200);
 /// How often programs that read JSON lines hear of progress.
 const AS_JSON: Duration = Duration::from_secs(1);
+/// How often the cards are read.
+const SAMPLE: Duration = Duration::from_secs(1);
 
 /// What was interrupted may take this long to come to its end.
 const LAST_WORD: Duration = Duration::from_secs(2);
@@ -62,9 +66,9 @@ pub(super) enum Followed {
 impl Session {
     /// Takes the queue and starts an engine that does nothing yet. It is an error when another
     /// process has the queue.
-    pub(super) async fn open<S: Server>(
+    pub(super) async fn open(
         context: &Context,
-        server: S,
+        server: Ollama,
         simulated: bool,
     ) -> Result<Self, Trouble> {
         let opened = Self::open_if_free(context, server, simulated).await?;
@@ -72,9 +76,9 @@ impl Session {
     }
 
     /// The same; `None` when another process has the queue.
-    pub(super) async fn open_if_free<S: Server>(
+    pub(super) async fn open_if_free(
         context: &Context,
-        server: S,
+        server: Ollama,
         simulated: bool,
     ) -> Result<Option<Self>, Trouble> {
         let folder = &context.paths.data;
@@ -88,12 +92,20 @@ impl Session {
             idle: settings.idle_timeout,
             // A simulated server heats no card, and nobody waits for its hours.
             guard: settings.guard_limits().filter(|_| !simulated),
+            sample: SAMPLE,
+        };
+        // The simulated server has a simulated card; what else this machine has is not its own.
+        let cards: Box<dyn Sampler> = if simulated {
+            Box::new(Simulated::default())
+        } else {
+            cards::of(&server)
         };
         let signals = Signals::listen()?;
         let store = Store::open_until(folder, context.kill_point()?)?;
         let (handle, engine) = start(Parts {
             store,
             server,
+            cards,
             options,
         })?;
         let listener = Listener::start(handle.clone())

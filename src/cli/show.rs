@@ -7,13 +7,14 @@ use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::standing::standing;
 use crate::base::{bytes, count, duration, share, shown};
-use crate::model::Job;
+use crate::model::{Bill, Job};
 use crate::store::{FailureGroup, FindError};
 
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
     job: &'a Job,
+    bill: &'a Bill,
     failures: &'a [FailureGroup],
 }
 
@@ -25,20 +26,30 @@ pub(super) fn run(flags: &Show, context: &mut Context) -> Outcome {
     let mut job = reader.find(name)?;
     standing(&context.paths.data, std::slice::from_mut(&mut job));
     let failures = reader.failures(job.id)?;
+    let prices = context.loaded.settings.prices();
+    let bill = Bill::of(job.energy, &job.counts, &prices);
     if flags.json {
         context.say.json(&Shown {
             job: &job,
+            bill: &bill,
             failures: &failures,
         })?;
     } else {
-        for line in lines(&job, &failures) {
+        for line in lines(&job, &bill, &failures) {
             context.say.line(&line)?;
         }
     }
     Ok(End::Done)
 }
 
-fn lines(job: &Job, failures: &[FailureGroup]) -> Vec<String> {
+fn known(parts: &[String]) -> String {
+    if parts.is_empty() {
+        return "n/a: no card told how much it used".to_owned();
+    }
+    parts.join(", ")
+}
+
+fn lines(job: &Job, bill: &Bill, failures: &[FailureGroup]) -> Vec<String> {
     let counts = &job.counts;
     let settings = &job.settings;
     let optional = |number: Option<String>| number.unwrap_or_else(|| "server's choice".to_owned());
@@ -76,6 +87,7 @@ fn lines(job: &Job, failures: &[FailureGroup]) -> Vec<String> {
             count(counts.prompt_tokens.0),
             count(counts.answer_tokens.0)
         ),
+        format!("energy     {}", known(&bill.parts())),
         format!(
             "settings   parallel {}, window {}, cap {}, timeout {}, retries {}",
             settings.parallel,

@@ -174,6 +174,7 @@ fn raw<'a>(value: &'a DeValue<'_>) -> Raw<'a> {
         DeValue::String(text) => Raw::Quoted(text),
         DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
             .map_or(Raw::Other("a number beyond all limits"), Raw::Whole),
+        DeValue::Float(digits) => Raw::Fraction(digits.as_str()),
         DeValue::Boolean(on) => Raw::Switch(*on),
         other => Raw::Other(kind(other)),
     }

@@ -10,6 +10,7 @@ mod environment;
 mod file;
 mod origin;
 mod paths;
+mod price;
 mod print;
 mod settings;
 mod suggest;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::origin::{Origin, Problem, Sourced};
 use super::value::{Address, Color, LogLevel, Raw, Value, Wrong};
-use crate::model::{GuardLimits, Hours, JobSettings, Parallel};
+use crate::model::{CloudPrice, GuardLimits, Hours, JobSettings, Parallel, Price, Prices};
 
 /// What numbers and lengths of time may be, for every source alike.
 pub mod limits {
     use std::ops::RangeInclusive;
     use std::time::Duration;
 
-    use crate::model::Parallel;
+    use crate::model::{Parallel, Price};
 
     const MONTH: Duration = Duration::from_hours(30 * 24);
 
@@ -34,6 +34,9 @@ pub mod limits {
     pub const CELSIUS: RangeInclusive<u32> = 20..=120;
     /// Power of a card in watts.
     pub const WATTS: RangeInclusive<u32> = 10..=10_000;
+    /// Prices, in any currency.
+    pub const PRICE: RangeInclusive<Price> =
+        RangeInclusive::new(Price::whole(0), Price::whole(1_000_000));
     /// Time between two lines of progress: not so short that they flood a log.
     pub const PROGRESS: RangeInclusive<Duration> =
         RangeInclusive::new(Duration::from_millis(100), MONTH);
@@ -201,6 +204,18 @@ settings! {
     /// Time between two lines of progress where there is no terminal.
     progress_every: Duration = Duration::from_secs(10),
         "run.progress_every", "BATCHTOP_PROGRESS_EVERY", limits::PROGRESS;
+    /// Price of a kilowatt-hour.
+    energy_price: Option<Price> = None,
+        "energy.price", "BATCHTOP_ENERGY_PRICE", limits::PRICE;
+    /// The sign or name of the currency of all prices.
+    currency: String = "€".to_owned(),
+        "energy.currency", "BATCHTOP_CURRENCY", ();
+    /// What a cloud asks for a million tokens of prompts.
+    cloud_prompt_price: Option<Price> = None,
+        "energy.cloud_prompt_price", "BATCHTOP_CLOUD_PROMPT_PRICE", limits::PRICE;
+    /// What a cloud asks for a million tokens of answers.
+    cloud_answer_price: Option<Price> = None,
+        "energy.cloud_answer_price", "BATCHTOP_CLOUD_ANSWER_PRICE", limits::PRICE;
     /// Whether output is coloured.
     color: Color = Color::Auto,
         "output.color", "BATCHTOP_COLOR", ();
@@ -282,5 +297,16 @@ impl Settings {
                 }
             })
             .collect()
+    }
+
+    /// The prices that are paid or compared with. A cloud is compared with only when it is known
+    /// what it asks for both directions.
+    pub fn prices(&self) -> Prices {
+        let cloud = self.cloud_prompt_price.zip(self.cloud_answer_price);
+        Prices {
+            kilowatt_hour: self.energy_price,
+            cloud: cloud.map(|(prompt, answer)| CloudPrice { prompt, answer }),
+            currency: self.currency.clone(),
+        }
     }
 }

@@ -65,6 +65,9 @@ fn every_setting_is_in_the_default_file_with_its_default() {
         num_ctx: Some(8192),
         power: Some(300),
         hours: Some("22:00-07:00".parse().unwrap()),
+        energy_price: "0.30".parse().ok(),
+        cloud_prompt_price: "0.15".parse().ok(),
+        cloud_answer_price: "0.60".parse().ok(),
         ..Settings::default()
     };
     assert_eq!(all.settings, examples);
@@ -201,7 +204,7 @@ fn ollama_host_comes_last_before_the_default_and_is_left_as_it_is(
 )]
 #[case::fraction(
     "[job]\nretries = 1.5",
-    "2:11: job.retries: a fraction is not a whole number; write digits only"
+    "2:11: job.retries: `1.5` is not a whole number; write digits only"
 )]
 #[case::no_unit(
     "[job]\ntimeout = '30'",

@@ -17,10 +17,19 @@ pub enum Raw<'a> {
     Quoted(&'a str),
     /// A whole number in a TOML file.
     Whole(i64),
+    /// A number with a point in a TOML file, as it is written there.
+    Fraction(&'a str),
     /// `true` or `false` in a TOML file.
     Switch(bool),
     /// Anything else in a TOML file, named.
     Other(&'static str),
+}
+
+impl Raw<'_> {
+    /// That this is not what was wanted.
+    pub(super) fn wanted(self, kind: &str, cure: &str) -> Wrong {
+        wanted(self, kind, cure)
+    }
 }
 
 /// What is wrong with a value, and what to write instead.
@@ -364,6 +373,7 @@ fn wanted(raw: Raw<'_>, kind: &str, cure: &str) -> Wrong {
     let value = match raw {
         Raw::Words(text) | Raw::Quoted(text) => format!("`{}`", super::suggest::brief(text)),
         Raw::Whole(number) => format!("`{number}`"),
+        Raw::Fraction(digits) => format!("`{}`", super::suggest::brief(digits)),
         Raw::Switch(on) => format!("`{on}`"),
         Raw::Other(name) => name.to_owned(),
     };

@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::core::{End, Overview, Published};
+use super::cards::Cards;
+use super::core::{End, Now, Overview, Published};
 use super::history::History;
+use super::ledger::Ledger;
 use crate::base::{Moment, Ring, Stamp};
 use crate::model::{
-    Event, FailedCount, Failure, FailureClass, JobId, JobState, JobView, LoadedModel, RateView,
-    RequestId, ServerView, Snapshot,
+    Event, EventKind, FailedCount, Failure, FailureClass, HistoryView, Job, JobId, JobState,
+    JobView, LoadedModel, RateView, Readings, RequestId, ServerView, Snapshot,
 };
 use crate::stats::{Eta, Latency, Rates};
+use crate::store::Write;
 
 /// Events kept for the log.
 const EVENTS: usize = 200;
@@ -38,10 +41,12 @@ pub(super) struct Board {
     failures: Ring<(JobId, RequestId, Failure)>,
     failed: HashMap<(JobId, FailureClass), u64>,
     history: History,
+    cards: Cards,
+    ledger: Ledger,
 }
 
 impl Board {
-    pub(super) fn new(address: String, simulated: bool, now: Moment) -> Self {
+    pub(super) fn new(address: String, simulated: bool, jobs: &[Job], now: Moment) -> Self {
         Self {
             address,
             simulated,
@@ -55,7 +60,33 @@ impl Board {
             failures: Ring::new(FAILURES),
             failed: HashMap::new(),
             history: History::new(now),
+            cards: Cards::new(),
+            ledger: Ledger::new(jobs),
         }
+    }
+
+    /// New readings, taken while `seen` was the picture of the run. Returns what is to be told and
+    /// what is to be written.
+    pub(super) fn read(
+        &mut self,
+        readings: Arc<Readings>,
+        seen: &Snapshot,
+        now: Now,
+    ) -> (Vec<Event>, Vec<Write>) {
+        let writes = self.ledger.read(&readings, seen, now);
+        let news = self.cards.read(readings, now.moment);
+        let events = news.into_iter().map(|text| Event {
+            at: now.stamp,
+            job: None,
+            kind: EventKind::Card,
+            text,
+        });
+        (events.collect(), writes)
+    }
+
+    /// The energy that is not on its way to the disk yet.
+    pub(super) fn flush(&mut self) -> Vec<Write> {
+        self.ledger.flush()
     }
 
     pub(super) fn event(&mut self, event: Event, now: Moment) {
@@ -130,6 +161,7 @@ impl Board {
                 eta,
                 eta_p90,
                 running_for: *running_for,
+                energy: self.ledger.energy(job.id),
             }
         });
         let jobs: Arc<[JobView]> = jobs.collect();
@@ -161,7 +193,11 @@ impl Board {
             events: self.events.iter().cloned().collect(),
             failures: self.failures.iter().cloned().collect(),
             failed: self.failed(),
-            history: self.history.view(),
+            readings: self.cards.latest(),
+            history: HistoryView {
+                cards: self.cards.view(now),
+                ..self.history.view()
+            },
             watched: None,
             guard: core.guard,
             plan: core.plan.cloned(),

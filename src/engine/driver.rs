@@ -15,11 +15,14 @@ use tokio::time::{Instant, sleep_until};
 use super::board::Board;
 use super::core::{Core, Effect, Input, Now, Ticket};
 use super::handle::{Ask, Handle};
+use super::sampling::Sampling;
 use super::tasks::{Ended, Patience, Tasks};
 use crate::base::{Moment, Stamp};
+use crate::gpu::Sampler;
 use crate::inference::{Server, Warmth};
 use crate::model::{
-    CommandError, Done, Event, EventKind, Failure, GuardLimits, LoadOptions, RequestId, Snapshot,
+    CommandError, Done, Event, EventKind, Failure, GuardLimits, LoadOptions, Readings, RequestId,
+    Snapshot,
 };
 use crate::store::{Reply, Store, StoreError, Write, Writer};
 
@@ -39,6 +42,8 @@ pub struct Parts<S> {
     pub store: Store,
     /// Who answers.
     pub server: S,
+    /// The cards that it runs on.
+    pub cards: Box<dyn Sampler>,
     /// How it runs.
     pub options: Options,
 }
@@ -54,6 +59,8 @@ pub struct Options {
     pub idle: Duration,
     /// What the guard holds the cards to; `None` watches nothing.
     pub guard: Option<GuardLimits>,
+    /// Time between two readings of the cards: a second, for people.
+    pub sample: Duration,
 }
 
 /// A running engine.
@@ -92,6 +99,7 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     let Parts {
         mut store,
         server,
+        cards,
         options,
     } = parts;
     store.recover()?;
@@ -99,14 +107,15 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     let failed = store.failed()?;
     let (replies_in, replies) = mpsc::channel(REPLIES);
     let (writer, thread) = Writer::start(store, replies_in)?;
+    let sampling = Sampling::start(cards, options.sample)?;
+    let start = Instant::now();
+    let mut board = Board::new(server.address(), options.simulated, &jobs, Moment::ZERO);
+    for one in failed {
+        board.failed_before(one);
+    }
     let mut core = Core::new(jobs);
     if let Some(limits) = options.guard {
         core = core.guarded_by(limits, TimeZone::system());
-    }
-    let start = Instant::now();
-    let mut board = Board::new(server.address(), options.simulated, Moment::ZERO);
-    for one in failed {
-        board.failed_before(one);
     }
     let first = board.snapshot(core.overview(Moment::ZERO), Moment::ZERO, Stamp::now());
     let (snapshots_in, snapshots) = watch::channel(Arc::new(first));
@@ -121,6 +130,8 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
             idle: options.idle,
         },
         writer,
+        sampling,
+        readings_awaited: false,
         start,
         snapshots: snapshots_in,
         watched,
@@ -141,6 +152,9 @@ struct Driver<S> {
     tasks: Tasks<S>,
     patience: Patience,
     writer: Writer,
+    sampling: Sampling,
+    /// Somebody looks at the cards and has not seen them yet.
+    readings_awaited: bool,
     start: Instant,
     snapshots: watch::Sender<Arc<Snapshot>>,
     watched: watch::Receiver<Option<RequestId>>,
@@ -163,6 +177,7 @@ impl<S: Server> Driver<S> {
         while !self.stopped && self.failed.is_none() {
             let wake = self.core.wake_at().map(|at| self.start + at.0);
             let publish = (changed || !self.tasks.is_empty()).then(|| self.next_publish());
+            self.sampling.want(self.wants_readings());
             // Biased: people first, then what is stored (it frees memory), then what ended (it
             // frees lanes), then time. Each of the first is short and cannot starve the rest.
             tokio::select! {
@@ -171,6 +186,7 @@ impl<S: Server> Driver<S> {
                 Some(reply) = replies.recv() => self.replied(reply),
                 ended = self.tasks.next(), if !self.tasks.is_empty() => self.task_ended(ended),
                 () = at(wake) => self.step(Input::Tick),
+                readings = self.sampling.next() => self.new_readings(readings),
                 () = at(publish) => {
                     self.publish();
                     changed = false;
@@ -185,10 +201,14 @@ impl<S: Server> Driver<S> {
 
     /// Ends everything that was started; what waits for the disk gets there first.
     async fn finish(
-        self,
+        mut self,
         mut replies: mpsc::Receiver<Reply>,
         thread: Thread<()>,
     ) -> Result<(), EngineError> {
+        for write in self.board.flush() {
+            self.note(write);
+        }
+        self.sampling.end().await;
         let server = self.tasks.shut_down().await;
         if let Some(load) = self.core.loaded().filter(|_| self.core.server_is_up()) {
             // A model that stays loaded costs memory, not answers.
@@ -240,7 +260,11 @@ impl<S: Server> Driver<S> {
                 // Who no longer waits does not need the answer.
                 let _ = done.send(());
             }
-            Some(Ask::Work(scope)) => self.step(Input::Work(scope)),
+            Some(Ask::Work(scope)) => {
+                self.readings_awaited = true;
+                self.step(Input::Work(scope));
+            }
+            Some(Ask::Look) => self.readings_awaited = true,
             Some(Ask::Writer(reply)) => drop(reply.send(self.writer.clone())),
             Some(Ask::Stop(drain)) => self.step(Input::Stop(drain)),
             // Nobody is left to ask for anything.
@@ -305,6 +329,26 @@ impl<S: Server> Driver<S> {
         }
     }
 
+    /// A card that is asked every second never falls asleep, so it is asked only for a reason.
+    fn wants_readings(&self) -> bool {
+        self.readings_awaited || self.tasks.is_working() || self.core.waits_for_cards()
+    }
+
+    /// The one place where new readings arrive.
+    fn new_readings(&mut self, readings: Readings) {
+        self.readings_awaited = false;
+        let readings = Arc::new(readings);
+        self.step(Input::Readings(Arc::clone(&readings)));
+        let seen = Arc::clone(&self.snapshots.borrow());
+        let (events, writes) = self.board.read(readings, &seen, self.now());
+        for event in events {
+            self.tell(event);
+        }
+        for write in writes {
+            self.note(write);
+        }
+    }
+
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
@@ -347,6 +391,11 @@ impl<S: Server> Driver<S> {
         if let Err(error) = self.writer.send(write, ticket.map(|ticket| ticket.0)) {
             self.failed = Some(error);
         }
+    }
+
+    /// Writes what may be lost: where the queue of writes is full, or has ended, it is.
+    fn note(&self, write: Write) {
+        let _ = self.writer.send(write, None);
     }
 
     fn next_publish(&self) -> Instant {

@@ -27,6 +27,7 @@ pub(super) enum Ask {
     Command(Command, oneshot::Sender<Result<Done, CommandError>>),
     Admitted(Box<Job>, oneshot::Sender<()>),
     Work(Scope),
+    Look,
     Writer(oneshot::Sender<Writer>),
     Stop(Duration),
 }
@@ -59,6 +60,12 @@ impl Handle {
     pub async fn work(&self, scope: Scope) {
         // An engine that has ended tells so to whoever waits for it.
         let _ = self.asks.send(Ask::Work(scope)).await;
+    }
+
+    /// Somebody looks at the cards: they are read once more although nothing may run.
+    pub fn look(&self) {
+        // A driver that is too busy to hear it reads them anyway.
+        let _ = self.asks.try_send(Ask::Look);
     }
 
     /// The latest picture of the run, at most ten a second.

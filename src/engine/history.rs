@@ -70,7 +70,7 @@ impl History {
     }
 }
 
-fn points(series: &Series, now: Moment) -> SeriesView {
+pub(super) fn points(series: &Series, now: Moment) -> SeriesView {
     let whole = series.whole();
     let short = |point: Option<f64>| point.map(|value| value as f32);
     SeriesView {

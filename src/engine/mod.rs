@@ -7,12 +7,15 @@ pub mod core;
 
 mod admit;
 mod board;
+mod cards;
 mod driver;
 mod facts;
 mod handle;
 mod history;
+mod ledger;
 mod phases;
 mod retry;
+mod sampling;
 mod tail;
 mod tasks;
 

@@ -88,6 +88,11 @@ impl<S: Server> Tasks<S> {
         self.set.is_empty()
     }
 
+    /// Whether an answer or a load is under way.
+    pub(super) fn is_working(&self) -> bool {
+        !self.lanes.is_empty() || self.warming.is_some()
+    }
+
     pub(super) fn send(&mut self, sending: Sending, patience: Patience) {
         let Sending {
             id,

@@ -8,13 +8,16 @@ mod files;
 mod host;
 mod nvidia;
 mod scripted;
+mod simulated;
 mod told;
 
+use std::fmt;
 use std::path::PathBuf;
 
 pub use amd::Amd;
 pub use nvidia::Nvidia;
 pub use scripted::Scripted;
+pub use simulated::Simulated;
 
 use crate::model::Readings;
 
@@ -23,7 +26,7 @@ use crate::model::Readings;
 ///
 /// A card that sleeps is left alone, but a card that is asked every second never falls asleep:
 /// whoever takes the samples stops taking them while nothing runs.
-pub trait Sampler: Send + 'static {
+pub trait Sampler: fmt::Debug + Send + 'static {
     /// Reads everything once. What cannot be read is `None`, never an error.
     fn sample(&mut self) -> Readings;
 }
@@ -102,17 +105,44 @@ impl Sampler for Cards {
     }
 }
 
-/// A machine without cards that could be read.
+/// The cards of this machine, looked for when they are first asked, because that takes a while.
+#[derive(Debug)]
+pub struct Lazy {
+    places: Places,
+    cards: Option<Cards>,
+}
+
+impl Lazy {
+    /// Cards in these places.
+    pub const fn new(places: Places) -> Self {
+        Self {
+            places,
+            cards: None,
+        }
+    }
+}
+
+impl Sampler for Lazy {
+    fn sample(&mut self) -> Readings {
+        let places = &self.places;
+        self.cards.get_or_insert_with(|| detect(places)).sample()
+    }
+}
+
+/// Cards that cannot be read from here; the memory of this machine can.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
     /// Why, in a sentence.
     pub why: String,
+    /// The folder in which the kernel tells about processes and memory.
+    pub proc: PathBuf,
 }
 
 impl Sampler for Absent {
     fn sample(&mut self) -> Readings {
         Readings {
             absent: Some(self.why.clone()),
+            host: host::memory(&self.proc),
             ..Readings::default()
         }
     }
@@ -142,9 +172,24 @@ mod tests {
     }
 
     #[test]
+    fn cards_are_looked_for_when_they_are_first_asked() {
+        let empty = tempfile::tempdir().unwrap();
+        let mut lazy = Lazy::new(Places {
+            nvml: Vec::new(),
+            drm: empty.path().join("drm"),
+            ..Places::default()
+        });
+        let device = empty.path().join("drm/card0/device");
+        std::fs::create_dir_all(&device).unwrap();
+        std::fs::write(device.join("vendor"), "0x1002").unwrap();
+        assert_eq!(lazy.sample().cards.len(), 1);
+    }
+
+    #[test]
     fn absence_is_a_sampler_too() {
         let mut absent = Absent {
             why: "another machine".to_owned(),
+            proc: PathBuf::from("/nowhere"),
         };
         assert_eq!(absent.sample().absent.as_deref(), Some("another machine"));
     }

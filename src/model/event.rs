@@ -52,6 +52,8 @@ pub enum EventKind {
     Guard,
     /// A model takes other memory, or has another window, than was planned.
     Plan,
+    /// Something about a card became unreadable, was lost or came back.
+    Card,
 }
 
 impl EventKind {
@@ -73,6 +75,7 @@ impl EventKind {
             Self::StoreWell => "store_well",
             Self::Guard => "guard",
             Self::Plan => "plan",
+            Self::Card => "card",
         }
     }
 
@@ -80,7 +83,7 @@ impl EventKind {
     pub const fn explains_rates(self) -> bool {
         !matches!(
             self,
-            Self::RequestFailed | Self::Retried | Self::Loading | Self::Plan
+            Self::RequestFailed | Self::Retried | Self::Loading | Self::Plan | Self::Card
         )
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Parallel, Tokens};
+use super::{Endpoint, Energy, Parallel, Tokens};
 use crate::base::Stamp;
 
 /// The number of a job, as commands take it; never used twice.
@@ -42,6 +42,9 @@ pub struct Job {
     pub models: Vec<String>,
     /// How many requests stand where.
     pub counts: Counts,
+    /// Energy that the cards used for it; `None` where none tells.
+    #[serde(default)]
+    pub energy: Option<Energy>,
     /// When it was put in the queue.
     pub created: Stamp,
     /// When its first request was sent.

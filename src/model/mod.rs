@@ -2,6 +2,7 @@
 
 mod answer;
 mod command;
+mod energy;
 mod event;
 mod failure;
 mod guard;
@@ -17,6 +18,7 @@ mod watched;
 
 pub use answer::{Answer, AnswerBody, Finish, Timings, Usage};
 pub use command::{Command, CommandError, Done, JobName, Move, Priority, WhichFailures};
+pub use energy::{Bill, CloudPrice, Energy, Price, Prices, WrongPrice};
 pub use event::{Event, EventKind};
 pub use failure::{Failure, FailureClass, TokenNeed, Verdict};
 pub use guard::{GuardCause, GuardHold, GuardLevel, GuardView};
@@ -25,12 +27,13 @@ pub use limits::{GuardLimits, Hours, WrongHours};
 pub use parallel::Parallel;
 pub use plan::{PlanCorrection, PlanView};
 pub use reading::{
-    Card, CardMemory, CardProcess, CardState, HostMemory, Missing, Readings, Throttle,
+    Card, CardMemory, CardProcess, CardState, HostMemory, Missing, Readings, TakenReadings,
+    Throttle,
 };
 pub use request::{Attempts, Endpoint, NewRequest, RequestId, RequestState, Tokens};
 pub use snapshot::{
-    FailedCount, HistoryView, JobView, LaneView, LatencyView, LoadedModel, Mark, Phase, RateView,
-    SeriesView, ServerState, ServerView, Snapshot,
+    CardHistory, FailedCount, HistoryView, JobView, LaneView, LatencyView, LoadedModel, Mark,
+    Phase, RateView, SeriesView, ServerState, ServerView, Snapshot,
 };
 pub use trim::{Trim, TrimPolicy, TrimReason, UnknownPolicy};
 pub use watched::WatchedAnswer;

@@ -1,7 +1,11 @@
 //! What the graphics cards and the host say about themselves at one moment. A reading that cannot
 //! be had is `None` and listed with its reason; it is never 0.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use crate::base::Moment;
 
 /// Everything read at one moment.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -17,6 +21,15 @@ pub struct Readings {
     pub news: Vec<String>,
     /// Memory of this machine and of this process.
     pub host: HostMemory,
+}
+
+/// Readings and when they were taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TakenReadings {
+    /// When, since the engine started.
+    pub at: Moment,
+    /// What was read.
+    pub readings: Arc<Readings>,
 }
 
 /// One graphics card.

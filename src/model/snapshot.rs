@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Counts, Event, EventKind, Failure, FailureClass, GuardView, JobId, JobState, Parallel,
-    PlanView, RequestId, Tokens, WatchedAnswer,
+    Counts, Energy, Event, EventKind, Failure, FailureClass, GuardView, JobId, JobState, Parallel,
+    PlanView, RequestId, TakenReadings, Tokens, WatchedAnswer,
 };
 use crate::base::{Moment, Stamp};
 
@@ -50,6 +50,10 @@ pub struct Snapshot {
     /// Requests that have failed for good and were not put back, by job and class, the most
     /// frequent first; at most 200.
     pub failed: Arc<[FailedCount]>,
+    /// What the cards said last; nothing before they were asked. They are asked only while
+    /// something runs or somebody looks.
+    #[serde(default)]
+    pub readings: Option<TakenReadings>,
     /// Rates over time, and what happened when.
     pub history: HistoryView,
     /// The answer that somebody watches.
@@ -81,6 +85,24 @@ pub struct HistoryView {
     pub answer_tokens: SeriesView,
     /// What happened that explains the rates, oldest first; at most 100.
     pub marks: Arc<[Mark]>,
+    /// Readings of the cards, in the order in which they were first seen; at most 16 cards.
+    #[serde(default)]
+    pub cards: Arc<[CardHistory]>,
+}
+
+/// Readings of a card over time. Where it was not read is a gap.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CardHistory {
+    /// Which card.
+    pub id: Arc<str>,
+    /// How much of its memory was taken, in per cent.
+    pub memory: SeriesView,
+    /// How busy it was, in per cent.
+    pub busy: SeriesView,
+    /// Its temperature in °C.
+    pub celsius: SeriesView,
+    /// The power it drew, in watts.
+    pub watts: SeriesView,
 }
 
 /// A figure over time.
@@ -124,6 +146,9 @@ pub struct JobView {
     pub eta_p90: Option<Duration>,
     /// Time its requests have been running in this process.
     pub running_for: Duration,
+    /// Energy that the cards used for it, earlier processes included; `None` where none tells.
+    #[serde(default)]
+    pub energy: Option<Energy>,
 }
 
 /// The server.

@@ -1,4 +1,4 @@
-//! Energy of the cards and what it costs.
+//! Energy of the cards from one sample to the next.
 //!
 //! A card's own counter is believed; where there is none, power × time stands in and is marked as
 //! an estimate. While nothing is sampled nothing is counted.
@@ -6,63 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::base::Moment;
-use crate::model::{Card, Tokens};
+use crate::model::{Card, Energy};
 
 /// Power is not carried over a longer gap between two samples.
 const LONGEST_GAP: Duration = Duration::from_secs(10);
 /// No card takes more; a counter that says so has jumped.
 const MOST_WATTS: f64 = 5_000.0;
-const JOULES_A_KWH: f64 = 3_600_000.0;
-
-/// Energy used by all cards, in joules.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct Energy {
-    /// All of it.
-    pub joules: f64,
-    /// The part of it that was estimated from power.
-    pub estimated: f64,
-}
-
-impl Energy {
-    /// In kilowatt-hours.
-    pub fn kilowatt_hours(&self) -> f64 {
-        self.joules / JOULES_A_KWH
-    }
-
-    /// What it costs at a price for a kilowatt-hour, in the price's currency.
-    pub fn cost(&self, price: f64) -> f64 {
-        self.kilowatt_hours() * price
-    }
-
-    /// Tokens for each joule; `None` of no energy.
-    pub fn tokens_per_joule(&self, tokens: Tokens) -> Option<f64> {
-        (self.joules > 0.0).then(|| tokens.0 as f64 / self.joules)
-    }
-
-    /// Whether any of it is an estimate.
-    pub fn is_estimate(&self) -> bool {
-        self.estimated > 0.0
-    }
-}
-
-/// What a cloud asks for a million tokens, in one currency.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct CloudPrice {
-    /// Of prompts.
-    pub prompt: f64,
-    /// Of answers.
-    pub answer: f64,
-}
-
-impl CloudPrice {
-    /// What these tokens would have cost there.
-    pub fn of(&self, prompt: Tokens, answer: Tokens) -> f64 {
-        (prompt.0 as f64 * self.prompt + answer.0 as f64 * self.answer) / 1e6
-    }
-}
 
 /// Adds up energy from samples of the cards.
 #[derive(Debug, Clone, Default)]
@@ -81,7 +31,7 @@ struct Before {
 
 impl EnergyMeter {
     /// Takes one sample of the cards.
-    pub fn sample(&mut self, now: Moment, cards: &[Card]) {
+    pub fn sample<'a>(&mut self, now: Moment, cards: impl IntoIterator<Item = &'a Card>) {
         let mut seen = BTreeMap::new();
         for card in cards {
             let at = Before {
@@ -166,7 +116,6 @@ mod tests {
         let energy = meter.used().unwrap();
         assert!(close(energy.joules, 3_599.0 * 360.0));
         assert!(!energy.is_estimate());
-        assert!(close(energy.cost(0.30), energy.kilowatt_hours() * 0.30));
         assert!(close(energy.kilowatt_hours(), 0.3599));
     }
 
@@ -177,7 +126,6 @@ mod tests {
         meter.sample(at(1), &[card(None, Some(300.0))]);
         let energy = meter.used().unwrap();
         assert!(close(energy.joules, 200.0) && close(energy.estimated, 200.0));
-        assert!(close(energy.tokens_per_joule(Tokens(50)).unwrap(), 0.25));
     }
 
     #[test]
@@ -210,15 +158,6 @@ mod tests {
         meter.sample(at(1), &[card(None, Some(100.0))]);
         meter.sample(at(2), &[card(None, None)]);
         assert!(close(meter.used().unwrap().joules, 100.0));
-    }
-
-    #[test]
-    fn a_cloud_asks_for_prompts_and_answers() {
-        let price = CloudPrice {
-            prompt: 0.5,
-            answer: 2.0,
-        };
-        assert!(close(price.of(Tokens(2_000_000), Tokens(500_000)), 2.0));
     }
 
     proptest! {

@@ -10,7 +10,7 @@ mod latency;
 mod rates;
 mod series;
 
-pub use energy::{CloudPrice, Energy, EnergyMeter};
+pub use energy::EnergyMeter;
 pub use eta::Eta;
 pub use latency::Latency;
 pub use rates::Rates;

@@ -101,6 +101,8 @@ impl Write {
             Self::Retry(..) => "retry",
             Self::Remove(_) => "remove",
             Self::Log(_) => "log",
+            Self::Energy(..) => "energy",
+            Self::Readings(_) => "readings",
         }
     }
 }

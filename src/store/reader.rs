@@ -8,8 +8,8 @@ use thiserror::Error;
 
 use super::admit::{read_text, whole_body};
 use super::row::{self, attempts, parse, unsigned};
-use super::schema::open_read_only;
-use super::{Store, StoreError};
+use super::schema::{is_older, open_read_only};
+use super::{Ownership, Store, StoreError};
 use crate::base::Stamp;
 use crate::model::{
     Answer, Attempts, Endpoint, Failure, FailureClass, Job, JobId, JobName, RequestId, RequestState,
@@ -91,7 +91,8 @@ pub enum FindError {
 }
 
 impl Reader {
-    /// Opens the queue of the data folder; `None` when there is none yet.
+    /// Opens the queue of the data folder; `None` when there is none yet. An older format is
+    /// brought up to date first.
     pub fn open(folder: &Path) -> Result<Option<Self>, StoreError> {
         let path = folder.join(Store::FILE);
         match std::fs::metadata(&path) {
@@ -103,6 +104,12 @@ impl Reader {
                     path,
                     source,
                 });
+            }
+        }
+        if is_older(folder)? {
+            // Nobody works the queue where the right to it is free.
+            if let Some(_right) = Ownership::take(folder)? {
+                Store::open(folder)?;
             }
         }
         let connection = open_read_only(folder)?;

@@ -5,12 +5,14 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::readings;
 use crate::base::Stamp;
 use crate::model::{Attempts, Counts, Endpoint, Job, JobId, JobState, Tokens};
 
 /// The columns that [`job`] reads, in its order.
 pub(super) const JOB_COLUMNS: &str = "id, name, state, why, priority, position, settings, source, \
-     total, done, failed, cut, prompt_tokens, answer_tokens, created, started, finished, endpoint";
+     total, done, failed, cut, prompt_tokens, answer_tokens, created, started, finished, endpoint, joules, \
+     joules_estimated";
 
 /// A value as JSON text for a column.
 pub(super) fn json(value: &impl Serialize) -> rusqlite::Result<String> {
@@ -63,6 +65,7 @@ pub(super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
             prompt_tokens: Tokens(unsigned(row, 12)?),
             answer_tokens: Tokens(unsigned(row, 13)?),
         },
+        energy: readings::energy(row, 18)?,
         created: Stamp(row.get(14)?),
         started: row.get::<_, Option<i64>>(15)?.map(Stamp),
         finished: row.get::<_, Option<i64>>(16)?.map(Stamp),

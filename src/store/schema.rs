@@ -13,6 +13,7 @@ use super::{KillPoint, StoreError};
 /// One step of the format each; a released one is never edited.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../assets/sql/0001_start.sql"),
+    include_str!("../../assets/sql/0002_readings.sql"),
     include_str!("../../assets/sql/0006_failed_class.sql"),
 ];
 
@@ -71,6 +72,18 @@ impl Store {
             });
         committed.map_err(|error| StoreError::from_sqlite(&error, &self.path))
     }
+}
+
+/// Whether the file is of an older format.
+pub(super) fn is_older(folder: &Path) -> Result<bool, StoreError> {
+    let path = folder.join(Store::FILE);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let found = Connection::open_with_flags(&path, flags).and_then(|connection| {
+        connection.busy_timeout(Duration::from_secs(5))?;
+        version(&connection)
+    });
+    let found = found.map_err(|error| StoreError::from_sqlite(&error, &path))?;
+    Ok((1..MIGRATIONS.len() as i64).contains(&found))
 }
 
 /// Opens the file for reading only; `None` when it is so new that nothing is in it. A folder that

@@ -5,10 +5,11 @@ use rusqlite::Transaction;
 use super::admit::{self, Chunk, NewJob};
 use super::claim::{self, Claimed, Unit};
 use super::schema::TextCache;
-use super::{Record, Store, StoreError, failed, jobs, row, save};
+use super::{JobReadings, Record, Store, StoreError, failed, jobs, readings, row, save};
 use crate::base::Stamp;
 use crate::model::{
-    Event, FailureClass, Job, JobId, JobSettings, JobState, Move, RequestId, Source, WhichFailures,
+    Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Move, RequestId, Source,
+    WhichFailures,
 };
 
 /// One thing to write.
@@ -38,6 +39,10 @@ pub enum Write {
     Remove(JobId),
     /// Note what happened.
     Log(Event),
+    /// Add to the energy of a job.
+    Energy(JobId, Energy),
+    /// Keep what cards and server said while a job ran.
+    Readings(Box<JobReadings>),
 }
 
 /// What came of one [`Write`], once it is on disk.
@@ -166,6 +171,8 @@ fn apply(
             }
         }),
         Write::Log(event) => nothing(jobs::log(transaction, event)),
+        Write::Energy(job, energy) => nothing(readings::add_energy(transaction, *job, *energy)),
+        Write::Readings(kept) => nothing(readings::keep(transaction, kept)),
     }
 }
 

@@ -45,6 +45,8 @@ pub mod widget;
 mod pictures;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing_cards;
 
 pub use errand::Desk;
 pub use run::{Left, Look, Run, ScreenError, run};

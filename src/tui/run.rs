@@ -19,11 +19,11 @@ use super::msg::{Ask, Msg};
 use super::pace::Pace;
 use super::screen::Screen;
 use super::theme::{Depth, Theme};
-use super::ui::{Seat, Start, Stopping, Ui};
+use super::ui::{Pane, Seat, Start, Stopping, Ui, View};
 use super::update::{ask_about_files, shown, update};
 use super::view::view;
 use crate::engine::Handle;
-use crate::model::{CommandError, JobState, RequestId, ServerState, Snapshot};
+use crate::model::{CommandError, GuardLimits, JobState, RequestId, ServerState, Snapshot};
 
 /// Replies to commands that may wait for the loop.
 const REPLIES: usize = 32;
@@ -67,6 +67,8 @@ pub struct Look {
     pub mouse: bool,
     /// The data folder, from whose queue lists are read.
     pub data: PathBuf,
+    /// What cards are held to.
+    pub limits: GuardLimits,
     /// What the program was started with.
     pub start: Start,
 }
@@ -104,6 +106,7 @@ pub async fn run(run: Run, look: Look) -> Result<Left, ScreenError> {
     let mut ui = Ui::new(seat, look.theme, look.depth);
     ui.mouse = look.mouse;
     ui.start = look.start;
+    ui.limits = look.limits;
     ui.zone = jiff::tz::TimeZone::system();
     let (replied, heard) = mpsc::channel(REPLIES);
     let latest = Arc::clone(&snapshots.borrow());
@@ -184,6 +187,7 @@ impl Face {
                     }
                 }
                 () = at(tick) => {
+                    self.look_at_cards();
                     let age = self.came.elapsed().as_secs();
                     self.take(Msg::Age(age))?;
                 }
@@ -294,8 +298,21 @@ impl Face {
         let is_alive = is_down || self.latest.jobs.iter().any(|job| runs(&job.state));
         let gone = matches!(self.ui.seat, Seat::Watcher { gone: true, .. });
         let age = self.came.elapsed().as_secs();
-        (is_alive && !gone && self.ui.frozen.is_none())
+        let counts = is_alive || self.looks_at_cards();
+        (counts && !gone && self.ui.frozen.is_none())
             .then(|| self.came + Duration::from_secs(age + 1))
+    }
+
+    /// Whether the user has chosen the pane of the cards.
+    fn looks_at_cards(&self) -> bool {
+        self.ui.focus == Pane::Vram && self.ui.views.last() == Some(&View::Main)
+    }
+
+    /// Cards rest while nothing runs, unless somebody looks at them.
+    fn look_at_cards(&self) {
+        if let (true, Run::Own { handle, .. }) = (self.looks_at_cards(), &self.run) {
+            handle.look();
+        }
     }
 
     fn draw(&mut self) -> Result<(), ScreenError> {

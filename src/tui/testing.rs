@@ -9,14 +9,15 @@ use ratatui::layout::Rect;
 use super::canvas::Scene;
 use super::hits::Hits;
 use super::keymap::KeyMap;
+use super::testing_cards;
 use super::theme::{Depth, Theme};
 use super::ui::{Seat, Ui};
 use super::view::view;
 use crate::base::{Moment, Stamp};
 use crate::model::{
-    Counts, Event, EventKind, FailedCount, Failure, FailureClass, HistoryView, JobId, JobState,
-    JobView, LaneView, LatencyView, LoadedModel, Mark, Parallel, Phase, RateView, RequestId,
-    SeriesView, ServerState, ServerView, Snapshot, Tokens, WatchedAnswer,
+    Counts, Energy, Event, EventKind, FailedCount, Failure, FailureClass, HistoryView, JobId,
+    JobState, JobView, LaneView, LatencyView, LoadedModel, Mark, Parallel, Phase, RateView,
+    RequestId, SeriesView, ServerState, ServerView, Snapshot, Tokens, WatchedAnswer,
 };
 
 /// The names of the scenes.
@@ -53,6 +54,7 @@ pub(super) fn snapshot(scene: &str) -> Snapshot {
         "hostile" => hostile(&mut snapshot),
         _ => {}
     }
+    testing_cards::add(&mut snapshot, scene);
     snapshot
 }
 
@@ -80,6 +82,7 @@ fn empty() -> Snapshot {
         events: Arc::new([]),
         failures: Arc::new([]),
         failed: Arc::new([]),
+        readings: None,
         history: HistoryView::default(),
         watched: None,
         guard: None,
@@ -107,6 +110,10 @@ fn job(id: i64, name: &str, state: JobState, counts: (u64, u64, u64)) -> JobView
         eta: runs.then(|| Duration::from_mins(521)),
         eta_p90: runs.then(|| Duration::from_mins(560)),
         running_for: Duration::from_mins(160),
+        energy: runs.then_some(Energy {
+            joules: 1_476_000.0,
+            estimated: 0.0,
+        }),
     }
 }
 
@@ -144,6 +151,7 @@ fn history() -> HistoryView {
             mark(9_366, EventKind::ServerDown),
             mark(9_400, EventKind::ServerUp),
         ]),
+        cards: Arc::new([]),
     }
 }
 

@@ -12,7 +12,7 @@ use super::dialog::Dialog;
 use super::hits::{Hits, Listed};
 use super::lists::Lists;
 use super::theme::{Depth, Theme};
-use crate::model::{FailureClass, JobId, JobSettings, RequestId, Snapshot};
+use crate::model::{FailureClass, GuardLimits, JobId, JobSettings, Prices, RequestId, Snapshot};
 
 /// All that the screen knows beside the run.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +53,8 @@ pub struct Ui {
     pub theme: Theme,
     /// What the terminal can show.
     pub depth: Depth,
+    /// What cards are held to.
+    pub limits: GuardLimits,
     /// What the program was started with.
     pub start: Start,
     /// The zone that clock times are shown in.
@@ -68,6 +70,8 @@ pub struct Start {
     pub home: Option<PathBuf>,
     /// How jobs are run unless one says otherwise.
     pub settings: JobSettings,
+    /// What energy and a cloud cost.
+    pub prices: Prices,
     /// The settings in force with their origins, in lines.
     pub shown: Vec<String>,
     /// Batch files that the user is asked about first.
@@ -276,6 +280,7 @@ impl Ui {
             stopping: Stopping::No,
             theme,
             depth,
+            limits: GuardLimits::default(),
             start: Start::default(),
             zone: TimeZone::UTC,
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use batchtop::base::{bytes, count};
 use batchtop::engine::{Admit, Engine, Handle, Options, Parts, Scope, start};
+use batchtop::gpu::Simulated;
 use batchtop::inference::{Ollama, Timeouts};
 use batchtop::intake::{Rules, open, read_all};
 use batchtop::model::{JobId, JobSettings, JobState, Parallel};
@@ -248,10 +249,12 @@ fn open_engine(data: &Path, url: &str) -> Result<(Handle, Engine), Failure> {
         first_byte: Duration::from_mins(1),
         idle: Duration::from_mins(1),
         guard: None,
+        sample: Duration::from_secs(1),
     };
     Ok(start(Parts {
         store: Store::open(data)?,
         server,
+        cards: Box::new(Simulated::default()),
         options,
     })?)
 }

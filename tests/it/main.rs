@@ -23,6 +23,8 @@ mod intake;
 #[cfg(test)]
 mod mixed;
 #[cfg(test)]
+mod readings;
+#[cfg(test)]
 mod savings;
 #[cfg(test)]
 mod scenario;

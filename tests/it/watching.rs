@@ -35,10 +35,12 @@ fn engine(data: &Path, url: &str) -> (Handle, Engine) {
         simulated: true,
         first_byte: PATIENCE,
         idle: PATIENCE,
+        sample: PATIENCE,
     };
     start(Parts {
         store: Store::open(data).unwrap(),
         server,
+        cards: Box::new(batchtop::gpu::Simulated::default()),
         options,
     })
     .unwrap()

@@ -114,6 +114,7 @@ pub(crate) fn job(id: i64, requests: u64, settings: JobSettings) -> JobRow {
             total: requests,
             ..Counts::default()
         },
+        energy: None,
         created: Stamp(0),
         started: None,
         finished: None,

@@ -63,6 +63,14 @@ impl Core {
         watch.is_some_and(|watch| watch.guard.held_by(GuardCause::Memory).0 >= GuardLevel::Least)
     }
 
+    /// Whether work waits until a card gives way: then it is asked although nothing runs. Hours
+    /// come without any card.
+    pub fn waits_for_cards(&self) -> bool {
+        let holds = self.guard_view().map(|view| view.holds).unwrap_or_default();
+        let by_card = holds.iter().any(|hold| hold.cause != GuardCause::Hours);
+        by_card && !self.order.is_empty()
+    }
+
     /// Whether jobs are refused whose model surely does not fit.
     pub(super) fn refuses_to_spill(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| !watch.allow_spill)

@@ -5,7 +5,7 @@ use ratatui::text::Line;
 
 use super::{clock, empty};
 use crate::base::{count, duration, share};
-use crate::model::{JobState, JobView, Snapshot};
+use crate::model::{Bill, JobState, JobView, Snapshot};
 use crate::tui::canvas::Canvas;
 use crate::tui::rows::chosen_job;
 use crate::tui::text::{outside, sentence};
@@ -44,6 +44,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         lines.push(pair("left", left, Meaning::Text));
     }
     lines.push(pair("tokens", tokens(job), Meaning::Text));
+    let bill = Bill::of(job.energy, &job.counts, &canvas.scene.ui.start.prices);
+    if !bill.parts().is_empty() {
+        lines.push(pair("energy", bill.parts().join(" · "), Meaning::Text));
+    }
     let ran = format!("{} in this session", duration(job.running_for));
     lines.push(pair("ran", ran, Meaning::Text));
     if let Some(waiting) = &snapshot.waiting {

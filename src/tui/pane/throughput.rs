@@ -83,11 +83,16 @@ fn plot(scene: Scene<'_>, slots: usize, theme: &Theme) -> Plot {
         points: resample(&points, slots),
         marks: marks(history, scene, span, theme),
         span: window_text(window, span),
+        limits: Vec::new(),
     }
 }
 
 /// The points of the window, filled up with gaps at its beginning, and how long it is.
-fn points(series: &SeriesView, window: TimeWindow, now: Duration) -> (Vec<Option<f32>>, Duration) {
+pub(super) fn points(
+    series: &SeriesView,
+    window: TimeWindow,
+    now: Duration,
+) -> (Vec<Option<f32>>, Duration) {
     let (all, step, span) = match window {
         TimeWindow::Minute => (
             &series.recent,
@@ -147,7 +152,8 @@ const fn sign(kind: EventKind, theme: &Theme) -> &'static str {
     }
 }
 
-fn window_text(window: TimeWindow, span: Duration) -> String {
+/// The length of the window in words.
+pub(super) fn window_text(window: TimeWindow, span: Duration) -> String {
     match window {
         TimeWindow::Whole => duration(Duration::from_secs(span.as_secs())),
         window => window.word().to_owned(),

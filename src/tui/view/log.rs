@@ -47,9 +47,11 @@ const fn meaning(kind: EventKind) -> Meaning {
         | EventKind::RunnerCrash
         | EventKind::RequestFailed
         | EventKind::StoreTrouble => Meaning::Bad,
-        EventKind::Reloaded | EventKind::Retried | EventKind::Guard | EventKind::Plan => {
-            Meaning::Warn
-        }
+        EventKind::Reloaded
+        | EventKind::Retried
+        | EventKind::Guard
+        | EventKind::Plan
+        | EventKind::Card => Meaning::Warn,
         EventKind::ServerUp | EventKind::Loaded | EventKind::StoreWell => Meaning::Good,
         EventKind::JobState | EventKind::Setting | EventKind::Lanes | EventKind::Loading => {
             Meaning::Accent

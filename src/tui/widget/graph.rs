@@ -17,6 +17,8 @@ pub struct Plot {
     pub marks: Vec<(f64, &'static str)>,
     /// What the axis spans: `10 min`.
     pub span: String,
+    /// Values that are marked across the graph; the scale reaches to the highest of them.
+    pub limits: Vec<f32>,
 }
 
 /// Columns of the curve in a graph of so many columns.
@@ -34,6 +36,7 @@ pub fn graph(theme: &Theme, plot: &Plot, columns: usize, rows: usize) -> Vec<Lin
         .points
         .iter()
         .flatten()
+        .chain(&plot.limits)
         .copied()
         .fold(0.0_f32, f32::max);
     let top = ceiling(most);
@@ -47,11 +50,16 @@ pub fn graph(theme: &Theme, plot: &Plot, columns: usize, rows: usize) -> Vec<Lin
             };
             let cells = curve_row(theme, plot, top, (row, height), curve);
             let axis = theme.sign("│", "|");
-            Line::from(vec![
+            let mut line = Line::from(vec![
                 Span::styled(right(&label, LABELS), theme.style(Meaning::Dim)),
                 Span::styled(axis.to_owned(), theme.style(Meaning::Track)),
-                Span::styled(cells, theme.style(Meaning::Bar)),
-            ])
+            ]);
+            if has_limit(plot, top, (row, height)) {
+                line.spans.extend(limited(theme, &cells));
+            } else {
+                line.push_span(Span::styled(cells, theme.style(Meaning::Bar)));
+            }
+            line
         })
         .collect();
     lines.push(axis(theme, plot, curve));
@@ -116,6 +124,25 @@ fn curve_row(
             braille(a, b)
         })
         .collect()
+}
+
+/// Whether a limit lies in this row.
+fn has_limit(plot: &Plot, top: f32, (row, height): (usize, usize)) -> bool {
+    let row_of = |limit: f32| ((1.0 - limit / top) * height as f32).max(0.0) as usize;
+    let mut limits = plot.limits.iter();
+    limits.any(|limit| row_of(*limit).min(height - 1) == row)
+}
+
+/// A row of the curve with a line where the curve is not.
+fn limited(theme: &Theme, cells: &str) -> Vec<Span<'static>> {
+    let cell = |letter: char| {
+        if letter == ' ' {
+            Span::styled(theme.sign("┄", "-"), theme.style(Meaning::Mark))
+        } else {
+            Span::styled(letter.to_string(), theme.style(Meaning::Bar))
+        }
+    };
+    cells.chars().map(cell).collect()
 }
 
 fn braille(left: u32, right: u32) -> char {
@@ -193,6 +220,7 @@ mod tests {
             points,
             marks: vec![(0.5, "x")],
             span: "1 min".into(),
+            limits: Vec::new(),
         };
         graph(&theme, &plot, 27, 3)
             .iter()
@@ -222,9 +250,24 @@ mod tests {
             points: Vec::new(),
             marks: vec![(0.0, "a"), (1.0, "z")],
             span: "1 min".into(),
+            limits: Vec::new(),
         };
         let lines = graph(&theme, &plot, 27, 3);
         assert_eq!(lines[2].to_string(), "      └-1 min a───────z now");
+    }
+
+    #[test]
+    fn a_limit_is_a_line_where_the_curve_is_not_and_the_scale_reaches_it() {
+        let theme = Theme::built_in("dark", Depth::True, false).unwrap();
+        let plot = Plot {
+            points: vec![Some(50.0); 4],
+            marks: Vec::new(),
+            span: "1 min".into(),
+            limits: vec![90.0],
+        };
+        let lines = graph(&theme, &plot, 11, 3);
+        let drawn: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        assert_eq!(drawn[..2], ["   100│┄┄┄┄", "     0│  ⣿⣿"]);
     }
 
     #[test]

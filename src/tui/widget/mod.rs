@@ -6,6 +6,6 @@ mod graph;
 mod table;
 
 pub use field::Field;
-pub use gauge::gauge;
+pub use gauge::{gauge, marked_gauge, spark};
 pub use graph::{Plot, curve_columns, graph, resample};
 pub use table::{Column, cells};

@@ -128,14 +128,19 @@ fn without_a_terminal_the_screen_says_how_to_do_without_it() {
 
 #[test]
 fn a_demo_shows_a_whole_run_and_keeps_it_where_that_is_wanted() {
-    let stage = Stage::new();
+    let stage = Stage::new().set("BATCHTOP_ENERGY_PRICE", "0.30");
     stage
         .run("demo --headless --requests 4 --keep kept")
         .with(0)
         .saying("SIMULATED")
         .saying("4 of 4 answered")
+        .saying("energy of the cards: ")
         .saying("for example");
     assert_eq!(stage.lines("kept/candidates.results.jsonl").len(), 4);
+    let shown = stage.run("show 1 --json --data-dir kept/data").with(0).out;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert!(shown["energy"]["joules"].as_f64() > Some(0.0), "{shown}");
+    assert!(shown["bill"]["cost"].as_f64() > Some(0.0), "{shown}");
     assert!(
         stage.server().log().is_empty(),
         "it has a server of its own"
