@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use tokio::time::Instant;
 
-use super::{GLANCE, PATIENCE, until};
+use super::{GLANCE, PATIENCE, times, until};
 
 /// Signals that ask a process to end.
 #[derive(Debug, Clone, Copy)]
@@ -144,7 +144,8 @@ impl Running {
     /// Waits for its end.
     #[track_caller]
     pub(crate) fn ends(mut self) -> Finished {
-        let deadline = Instant::now() + PATIENCE;
+        // The long form has processes that work for minutes.
+        let deadline = Instant::now() + PATIENCE * times(1, 10) as u32;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("its state") {
                 break status;
