@@ -13,7 +13,7 @@ use super::screen;
 use super::session::{Followed, Goal, Session, Signals, TemporaryFolder, no_system};
 use crate::base::{count, shown};
 use crate::engine::Scope;
-use crate::model::{AnswerBody, Job, JobId, Parallel, Readings};
+use crate::model::{AnswerBody, Job, JobId, JobSettings, Mode, Parallel, Readings, TrimPolicy};
 use crate::report::{Destination, Order, write_results};
 use crate::sample::{SampleOptions, request_line};
 use crate::simulator::{Script, Simulator};
@@ -22,6 +22,11 @@ use crate::tui::{Desk, Look};
 
 /// The model that the demo's server has and its requests name.
 const MODEL: &str = "gemma3:12b";
+/// Window of the demo's conversations: small enough that something must be left out soon, and
+/// large enough for the system prompt of 2,000 tokens.
+const TALK_WINDOW: u32 = 6_144;
+/// Cap of their answers in tokens.
+const TALK_CAP: u32 = 256;
 /// The slots of the demo's server.
 const SLOTS: u32 = 4;
 
@@ -72,7 +77,7 @@ pub(super) async fn run(flags: &Demo, context: &mut Context) -> Outcome {
     }
 }
 
-/// The screen over the simulated server, with a second job that waits.
+/// The screen over the simulated server, with a second job that waits and will be a conversation.
 async fn show(
     batch: &Path,
     flags: &Demo,
@@ -91,8 +96,14 @@ async fn show(
         .hearing(signals);
     let mut settings = context.loaded.settings.job();
     settings.parallel = Parallel::Fixed(SLOTS);
-    for file in [batch, &second] {
-        let settings = settings.clone();
+    let talking = JobSettings {
+        mode: Mode::Conversation,
+        trim: TrimPolicy::Hybrid,
+        num_ctx: Some(TALK_WINDOW),
+        max_tokens: TALK_CAP,
+        ..settings.clone()
+    };
+    for (file, settings) in [(batch, settings), (&*second, talking)] {
         if let Err(trouble) = take_in(&mut session, file, None, settings, true, context).await {
             session.close().await?;
             return Err(trouble);

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Args, ValueHint};
 
 use crate::config::{Address, Color, Layer, LogLevel, PathFlags, Sourced, limits, parse};
-use crate::model::{FailureClass, Hours, JobName, Parallel};
+use crate::model::{FailureClass, Hours, JobName, Mode, Overflow, Parallel, Share, TrimPolicy};
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -103,6 +103,27 @@ pub struct JobFlags {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_parser = |text: &str| parse::<bool>(text, &()))]
     pub allow_spill: Option<bool>,
+
+    /// Whether requests with the same system prompt run as one chat, in which each answer can see
+    /// earlier requests
+    #[arg(long, value_name = "MODE", value_parser = mode())]
+    pub mode: Option<Mode>,
+
+    /// What is left out first when a chat grows too long
+    #[arg(long, value_name = "POLICY", value_parser = trim_policy())]
+    pub trim: Option<TrimPolicy>,
+
+    /// What becomes of a single request that is too long for the window
+    #[arg(long, value_name = "WHAT", value_parser = overflow())]
+    pub on_overflow: Option<Overflow>,
+
+    /// A chat is trimmed after so many requests at the latest; 0 is never
+    #[arg(long, value_name = "N", value_parser = |text: &str| parse::<u32>(text, &limits::TRIM_INTERVAL))]
+    pub trim_interval: Option<u32>,
+
+    /// The part of the window that prompt and answer may take, 10 to 100 per cent
+    #[arg(long, value_name = "PERCENT", value_parser = |text: &str| parse::<Share>(text, &()))]
+    pub safe_share: Option<Share>,
 }
 
 /// How card and clock are watched while requests are sent.
@@ -141,6 +162,11 @@ impl JobFlags {
             retries: self.retries.map(Sourced::flag),
             skip_invalid: self.skip_invalid.map(Sourced::flag),
             allow_spill: self.allow_spill.map(Sourced::flag),
+            mode: self.mode.map(Sourced::flag),
+            trim: self.trim.map(Sourced::flag),
+            on_overflow: self.on_overflow.map(Sourced::flag),
+            trim_interval: self.trim_interval.map(Sourced::flag),
+            safe_share: self.safe_share.map(Sourced::flag),
             ..Layer::default()
         }
     }
@@ -189,6 +215,20 @@ pub(super) fn job() -> ValueParser {
 pub(super) fn class() -> impl TypedValueParser<Value = FailureClass> {
     PossibleValuesParser::new(FailureClass::ALL.iter().map(|class| class.name()))
         .try_map(|name| FailureClass::from_name(&name).ok_or("no such class"))
+}
+
+fn mode() -> impl TypedValueParser<Value = Mode> {
+    PossibleValuesParser::new(Mode::ALL.map(Mode::word)).try_map(|word| parse::<Mode>(&word, &()))
+}
+
+fn trim_policy() -> impl TypedValueParser<Value = TrimPolicy> {
+    PossibleValuesParser::new(TrimPolicy::ALL.map(TrimPolicy::word))
+        .try_map(|word| parse::<TrimPolicy>(&word, &()))
+}
+
+fn overflow() -> impl TypedValueParser<Value = Overflow> {
+    PossibleValuesParser::new(Overflow::ALL.map(Overflow::word))
+        .try_map(|word| parse::<Overflow>(&word, &()))
 }
 
 fn color() -> impl TypedValueParser<Value = Color> {

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::base::Stamp;
 use crate::model::{
-    Card, CardMemory, Counts, Energy, HistoryView, LatencyView, RateView, Readings, ServerView,
-    TakenReadings, Tokens,
+    Card, CardMemory, ContextView, Counts, Energy, HistoryView, LatencyView, RateView, Readings,
+    ServerView, TakenReadings, Tokens,
 };
 
 fn job(state: JobState) -> JobView {
@@ -82,6 +82,7 @@ fn snapshot(job: JobView) -> Snapshot {
         waiting: None,
         events: Arc::new([]),
         failures: Arc::new([]),
+        context: ContextView::default(),
         failed: Arc::new([]),
         readings: Some(TakenReadings {
             at: Moment(Duration::from_secs(3_599)),

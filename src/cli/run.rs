@@ -86,6 +86,9 @@ async fn work_off(
     let server = context.server()?;
     check_model(&server, &settings).await?;
     let planner = server.clone();
+    if let Some(warning) = settings.mode.warning() {
+        context.say.note(warning);
+    }
     let mut session = Session::open(context, server, false).await?;
     let job = if let Some(job) = before {
         go_on(&session, job, &settings, context).await

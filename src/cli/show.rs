@@ -7,8 +7,8 @@ use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::standing::standing;
 use crate::base::{bytes, count, duration, share, shown};
-use crate::model::{Bill, Job};
-use crate::store::{FailureGroup, FindError};
+use crate::model::{Bill, Job, JobSettings};
+use crate::store::{FailureGroup, FindError, Trims};
 
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
@@ -16,7 +16,11 @@ struct Shown<'a> {
     job: &'a Job,
     bill: &'a Bill,
     failures: &'a [FailureGroup],
+    trims: &'a Trims,
 }
+
+/// Trims that are told one by one.
+const TRIMS: usize = 20;
 
 pub(super) fn run(flags: &Show, context: &mut Context) -> Outcome {
     let name = &flags.one.job;
@@ -28,14 +32,17 @@ pub(super) fn run(flags: &Show, context: &mut Context) -> Outcome {
     let failures = reader.failures(job.id)?;
     let prices = context.loaded.settings.prices();
     let bill = Bill::of(job.energy, &job.counts, &prices);
+    let trims = reader.trims(job.id, TRIMS)?;
     if flags.json {
         context.say.json(&Shown {
             job: &job,
             bill: &bill,
             failures: &failures,
+            trims: &trims,
         })?;
     } else {
-        for line in lines(&job, &bill, &failures) {
+        let lines = lines(&job, &bill, &failures).into_iter();
+        for line in lines.chain(trim_lines(&trims)) {
             context.say.line(&line)?;
         }
     }
@@ -96,6 +103,7 @@ fn lines(job: &Job, bill: &Bill, failures: &[FailureGroup]) -> Vec<String> {
             duration(settings.timeout),
             settings.retries
         ),
+        format!("mode       {}", mode(settings)),
         format!("priority   {}", job.priority),
         format!("created    {}", job.created.local()),
     ]);
@@ -109,5 +117,42 @@ fn lines(job: &Job, bill: &Bill, failures: &[FailureGroup]) -> Vec<String> {
             group.class
         ));
     }
+    lines
+}
+
+/// Whether requests see each other, and what is left out when a prompt grows too long.
+fn mode(settings: &JobSettings) -> String {
+    let overflow = settings.on_overflow.word();
+    let rules = match settings.mode.warning() {
+        None => String::new(),
+        Some(warning) => {
+            let every = match settings.trim_interval {
+                0 => String::new(),
+                requests => format!(" and every {} requests", count(requests.into())),
+            };
+            let (policy, share) = (settings.trim, settings.safe_share);
+            format!(": {warning}; trimmed {policy} above {share} of the window{every}")
+        }
+    };
+    format!("{}{rules}; too long: {overflow}", settings.mode.word())
+}
+
+fn trim_lines(trims: &Trims) -> Vec<String> {
+    if trims.count == 0 {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("trims      {}", count(trims.count))];
+    lines.extend(trims.last.iter().map(|(at, trim)| {
+        format!(
+            "trim       {} {} → {} messages, {} → {} tokens, {}: {}",
+            at.local(),
+            count(trim.messages_before.into()),
+            count(trim.messages_after.into()),
+            count(trim.tokens_before.0),
+            count(trim.tokens_after.0),
+            trim.policy,
+            trim.reason
+        )
+    }));
     lines
 }

@@ -6,6 +6,7 @@
 //!
 //! A new setting is one row in `settings.rs` and its lines in `assets/config.toml`.
 
+mod choice;
 mod environment;
 mod file;
 mod origin;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::origin::{Origin, Problem, Sourced};
 use super::value::{Address, Color, LogLevel, Raw, Value, Wrong};
-use crate::model::{CloudPrice, GuardLimits, Hours, JobSettings, Parallel, Price, Prices};
+use crate::model::{
+    CloudPrice, GuardLimits, Hours, JobSettings, Mode, Overflow, Parallel, Price, Prices, Share,
+    TrimPolicy,
+};
 
 /// What numbers and lengths of time may be, for every source alike.
 pub mod limits {
@@ -23,6 +26,8 @@ pub mod limits {
     pub const MAX_TOKENS: RangeInclusive<u32> = 1..=10_000_000;
     /// Tries after the first failure that counts.
     pub const RETRIES: RangeInclusive<u32> = 0..=1_000;
+    /// Requests after which a history is trimmed at the latest; 0 is never.
+    pub const TRIM_INTERVAL: RangeInclusive<u32> = 0..=1_000_000;
     /// How long one may wait for a server.
     pub const PATIENCE: RangeInclusive<Duration> =
         RangeInclusive::new(Duration::from_millis(1), MONTH);
@@ -198,6 +203,21 @@ settings! {
     /// The hours of the day in which requests are sent.
     hours: Option<Hours> = None,
         "guard.hours", "BATCHTOP_HOURS", ();
+    /// Whether the requests of a job see each other.
+    mode: Mode = Mode::Independent,
+        "job.mode", "BATCHTOP_MODE", ();
+    /// What goes first when a history is too long.
+    trim: TrimPolicy = TrimPolicy::Sliding,
+        "job.trim", "BATCHTOP_TRIM", ();
+    /// What becomes of a single request that is too long.
+    on_overflow: Overflow = Overflow::Fail,
+        "job.on_overflow", "BATCHTOP_ON_OVERFLOW", ();
+    /// A history is trimmed after so many requests at the latest; 0 is never.
+    trim_interval: u32 = 50,
+        "job.trim_interval", "BATCHTOP_TRIM_INTERVAL", limits::TRIM_INTERVAL;
+    /// The part of the window that prompt and answer may take.
+    safe_share: Share = Share::default(),
+        "job.safe_share", "BATCHTOP_SAFE_SHARE", ();
     /// How long Ctrl-C waits for what is in flight.
     drain: Duration = Duration::from_secs(10),
         "run.drain", "BATCHTOP_DRAIN", limits::DRAIN;
@@ -247,6 +267,11 @@ impl Settings {
             retries: self.retries,
             timeout: self.timeout,
             allow_spill: self.allow_spill,
+            mode: self.mode,
+            trim: self.trim,
+            on_overflow: self.on_overflow,
+            trim_interval: self.trim_interval,
+            safe_share: self.safe_share,
         }
     }
 

@@ -355,7 +355,7 @@ words! {
     }
 }
 
-fn text(raw: Raw<'_>) -> Result<&str, Wrong> {
+pub(super) fn text(raw: Raw<'_>) -> Result<&str, Wrong> {
     let (Raw::Words(text) | Raw::Quoted(text)) = raw else {
         return Err(wanted(raw, "text", "write it in quotes"));
     };
@@ -380,7 +380,7 @@ fn wanted(raw: Raw<'_>, kind: &str, cure: &str) -> Wrong {
     Wrong::new(format!("{value} is not {kind}"), cure)
 }
 
-fn one_of(word: &str, words: &[&str]) -> Wrong {
+pub(super) fn one_of(word: &str, words: &[&str]) -> Wrong {
     let list = words
         .iter()
         .map(|word| format!("`{word}`"))
@@ -394,6 +394,6 @@ fn one_of(word: &str, words: &[&str]) -> Wrong {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }

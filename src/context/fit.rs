@@ -2,11 +2,8 @@
 
 use super::score::score;
 use super::turn::{Exchange, Role, Turn, exchanges};
-use crate::model::{Tokens, TrimPolicy};
+use crate::model::{Share, Tokens, TrimPolicy};
 
-/// The share of a window that prompt and answer may take, in thousandths: estimates err, and a
-/// prompt one token too long is refused.
-const SAFE: u64 = 875;
 /// The share of the room for a prompt that is left after a trim, in thousandths. Every trim makes
 /// the server read the whole history again, so there must not be one before every request.
 const AFTER_TRIM: u64 = 600;
@@ -20,14 +17,30 @@ pub struct Budget {
     pub window: Tokens,
     /// Tokens reserved for the answer.
     pub answer: Tokens,
+    /// The part of the window that prompt and answer may take.
+    pub share: Share,
     /// The largest context to use, where a limit was learnt.
     pub learned: Option<Tokens>,
 }
 
 impl Budget {
-    /// The largest context that is used: 87.5 % of the window, or what was learnt if that is less.
+    /// The budget of a window. The cap of an answer is reserved, but at most half of the safe part:
+    /// a cap is no length, and with the usual caps no prompt would fit a small window.
+    pub fn of(window: Tokens, cap: Tokens, share: Share, learned: Option<Tokens>) -> Self {
+        let mut budget = Self {
+            window,
+            answer: Tokens(0),
+            share,
+            learned,
+        };
+        budget.answer = cap.min(Tokens(budget.safe().0 / 2));
+        budget
+    }
+
+    /// The largest context that is used: the safe part of the window, or what was learnt if that
+    /// is less.
     pub fn safe(&self) -> Tokens {
-        let safe = thousandths(self.window, SAFE);
+        let safe = thousandths(self.window, u64::from(self.share.thousandths()));
         self.learned.map_or(safe, |learned| learned.min(safe))
     }
 
@@ -101,6 +114,16 @@ pub fn fit(
         _ => drops(turns, history, policy, &Room { needed, budget }),
     };
     Ok(kept(turns, history, &dropped, before))
+}
+
+/// What stays when no trim makes a conversation fit: what can never be left out.
+pub fn least(turns: &[Turn]) -> Fit {
+    let all = exchanges(turns);
+    let history = all
+        .split_last()
+        .map_or(all.as_slice(), |(_, history)| history);
+    let before = turns.iter().map(|turn| turn.tokens).sum();
+    kept(turns, history, &vec![true; history.len()], before)
 }
 
 /// What a trim has to reach.

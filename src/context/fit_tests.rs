@@ -25,6 +25,7 @@ fn room(prompt: u64) -> Budget {
     let budget = Budget {
         window: Tokens(prompt * 2),
         answer: Tokens(prompt * 2 * 7 / 8 - prompt),
+        share: Share::default(),
         learned: None,
     };
     assert_eq!(budget.prompt(), Tokens(prompt));
@@ -36,6 +37,7 @@ fn the_answer_is_reserved_in_the_safe_part() {
     let budget = Budget {
         window: Tokens(8_192),
         answer: Tokens(1_024),
+        share: Share::default(),
         learned: None,
     };
     assert_eq!(budget.safe(), Tokens(7_168));
@@ -50,6 +52,25 @@ fn the_answer_is_reserved_in_the_safe_part() {
         ..budget
     };
     assert_eq!(greedy.prompt(), Tokens(0));
+}
+
+#[test]
+fn a_cap_takes_half_of_the_safe_part_at_most() {
+    let budget = |cap, share| {
+        let share = Share::of_thousandths(share);
+        Budget::of(Tokens(4_096), Tokens(cap), share, None)
+    };
+    assert_eq!(budget(100, 875).prompt(), Tokens(3_484));
+    assert_eq!(budget(4_096, 875).prompt(), Tokens(1_792));
+    assert_eq!(budget(4_096, 500).safe(), Tokens(2_048));
+}
+
+#[test]
+fn the_least_is_what_no_policy_leaves_out() {
+    let kept = least(&turns("s10 u20 a20 s5 u60 a60 u20 t5"));
+    assert_eq!(kept.kept, [0, 3, 6, 7]);
+    assert_eq!((kept.before, kept.after), (Tokens(200), Tokens(40)));
+    assert_eq!(least(&[]).kept, [0usize; 0]);
 }
 
 #[rstest]
@@ -152,7 +173,7 @@ proptest! {
         sizes in proptest::collection::vec((1u64..300, 1u64..200), 1_000),
         policy in proptest::sample::select(&TrimPolicy::ALL[..]),
     ) {
-        let budget = Budget { window: Tokens(4_096), answer: Tokens(200), learned: None };
+        let budget = Budget::of(Tokens(4_096), Tokens(200), Share::default(), None);
         let mut history = turns("s800");
         let mut trims = 0;
         for (question, answer) in sizes {

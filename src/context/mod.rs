@@ -20,7 +20,7 @@ mod words;
 pub use cache::{CacheType, Load, UnknownCacheType};
 pub use calibration::Calibration;
 pub use facts::{ModelFacts, Outlook, WindowFrom, Wish, room};
-pub use fit::{Budget, Fit, TooLong, Trigger, fit};
+pub use fit::{Budget, Fit, TooLong, Trigger, fit, least};
 pub use guard::{Guard, GuardStep};
 pub use learned::{Ground, LearnedLimit};
 pub use plan::{MARGIN, Needs, Plan, Question, Room, Verdict, largest_slots, largest_window};

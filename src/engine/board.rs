@@ -201,6 +201,7 @@ impl Board {
             watched: None,
             guard: core.guard,
             plan: core.plan.cloned(),
+            context: core.context,
         }
     }
 

@@ -301,6 +301,10 @@ impl<S: Server> Driver<S> {
             Ended::Answer(request, send, result) => self.step(Input::Ended(request, send, result)),
             Ended::Warm(load, result) => {
                 self.asked_loaded = None;
+                let loaded = result.as_ref().ok().and_then(|it| it.loaded.as_ref());
+                if let Some(window) = loaded.and_then(|it| it.window) {
+                    self.step(Input::Window(load.clone(), window));
+                }
                 self.warmed(load, result);
             }
             Ended::Probe(Ok(version)) => {

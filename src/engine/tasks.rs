@@ -97,6 +97,7 @@ impl<S: Server> Tasks<S> {
         let Sending {
             id,
             request,
+            messages,
             load,
             settings,
             nudge,
@@ -108,6 +109,7 @@ impl<S: Server> Tasks<S> {
         let call = Call {
             endpoint: request.endpoint,
             body: request.body.to_string(),
+            messages,
             load,
             max_tokens: settings.max_tokens,
             limits: TimeLimits {

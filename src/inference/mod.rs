@@ -65,6 +65,8 @@ pub struct Call {
     pub endpoint: Endpoint,
     /// The body in OpenAI's form, exactly as the batch file has it.
     pub body: String,
+    /// The messages of a chat to send instead of those in the body, each as JSON in OpenAI's form.
+    pub messages: Option<Vec<Arc<str>>>,
     /// The model and how it is loaded: the same for every call of a (job, model).
     pub load: LoadOptions,
     /// Cap of the answer in tokens, where the body gives none.

@@ -44,6 +44,8 @@ pub enum EventKind {
     RequestFailed,
     /// The number of lanes was found or found anew.
     Lanes,
+    /// Something was left out of a prompt to make it fit.
+    Trimmed,
     /// The database cannot be written; nothing new is sent until it can.
     StoreTrouble,
     /// The database can be written again.
@@ -71,6 +73,7 @@ impl EventKind {
             Self::RunnerCrash => "runner_crash",
             Self::RequestFailed => "request_failed",
             Self::Lanes => "lanes",
+            Self::Trimmed => "trimmed",
             Self::StoreTrouble => "store_trouble",
             Self::StoreWell => "store_well",
             Self::Guard => "guard",
@@ -83,7 +86,12 @@ impl EventKind {
     pub const fn explains_rates(self) -> bool {
         !matches!(
             self,
-            Self::RequestFailed | Self::Retried | Self::Loading | Self::Plan | Self::Card
+            Self::RequestFailed
+                | Self::Retried
+                | Self::Loading
+                | Self::Plan
+                | Self::Card
+                | Self::Trimmed
         )
     }
 }

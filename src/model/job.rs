@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Endpoint, Energy, Parallel, Tokens};
+use super::{Endpoint, Energy, Mode, Overflow, Parallel, Share, Tokens, TrimPolicy};
 use crate::base::Stamp;
 
 /// The number of a job, as commands take it; never used twice.
@@ -209,6 +209,16 @@ pub struct JobSettings {
     pub timeout: Duration,
     /// Whether it may run although part of the model does not fit the cards.
     pub allow_spill: bool,
+    /// Whether its requests see each other.
+    pub mode: Mode,
+    /// What goes first when a history is too long.
+    pub trim: TrimPolicy,
+    /// What becomes of a single request that is too long.
+    pub on_overflow: Overflow,
+    /// A history is trimmed after so many requests at the latest; 0 is never.
+    pub trim_interval: u32,
+    /// The part of the window that prompt and answer may take.
+    pub safe_share: Share,
 }
 
 impl Default for JobSettings {
@@ -223,6 +233,11 @@ impl Default for JobSettings {
             retries: 3,
             timeout: Duration::from_mins(30),
             allow_spill: false,
+            mode: Mode::Independent,
+            trim: TrimPolicy::Sliding,
+            on_overflow: Overflow::Fail,
+            trim_interval: 50,
+            safe_share: Share::default(),
         }
     }
 }
@@ -238,6 +253,8 @@ impl JobSettings {
                 s.max_tokens,
                 s.limit,
                 s.skip_invalid,
+                (s.mode, s.trim, s.on_overflow),
+                (s.trim_interval, s.safe_share),
             )
         };
         shape(self) == shape(other)
@@ -297,5 +314,33 @@ mod tests {
         };
         assert!(one.asks_the_same(&patient));
         assert!(!one.asks_the_same(&other));
+    }
+
+    #[test]
+    fn what_answers_can_see_makes_another_run() {
+        let one = JobSettings::default;
+        let others = [
+            JobSettings {
+                mode: Mode::Conversation,
+                ..one()
+            },
+            JobSettings {
+                trim: TrimPolicy::Hybrid,
+                ..one()
+            },
+            JobSettings {
+                on_overflow: Overflow::Trim,
+                ..one()
+            },
+            JobSettings {
+                trim_interval: 7,
+                ..one()
+            },
+            JobSettings {
+                safe_share: Share::of_thousandths(500),
+                ..one()
+            },
+        ];
+        assert!(others.iter().all(|other| !one().asks_the_same(other)));
     }
 }

@@ -2,12 +2,14 @@
 
 mod answer;
 mod command;
+mod context;
 mod energy;
 mod event;
 mod failure;
 mod guard;
 mod job;
 mod limits;
+mod mode;
 mod parallel;
 mod plan;
 mod reading;
@@ -18,12 +20,14 @@ mod watched;
 
 pub use answer::{Answer, AnswerBody, Finish, Timings, Usage};
 pub use command::{Command, CommandError, Done, JobName, Move, Priority, WhichFailures};
+pub use context::{ContextView, LaneContext, TrimView};
 pub use energy::{Bill, CloudPrice, Energy, Price, Prices, WrongPrice};
 pub use event::{Event, EventKind};
 pub use failure::{Failure, FailureClass, TokenNeed, Verdict};
 pub use guard::{GuardCause, GuardHold, GuardLevel, GuardView};
 pub use job::{Counts, Job, JobId, JobSettings, JobState, LoadOptions, Source};
 pub use limits::{GuardLimits, Hours, WrongHours};
+pub use mode::{Mode, Overflow, Share, WrongShare};
 pub use parallel::Parallel;
 pub use plan::{PlanCorrection, PlanView};
 pub use reading::{

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Counts, Energy, Event, EventKind, Failure, FailureClass, GuardView, JobId, JobState, Parallel,
-    PlanView, RequestId, TakenReadings, Tokens, WatchedAnswer,
+    ContextView, Counts, Energy, Event, EventKind, Failure, FailureClass, GuardView, JobId,
+    JobState, Parallel, PlanView, RequestId, TakenReadings, Tokens, WatchedAnswer,
 };
 use crate::base::{Moment, Stamp};
 
@@ -63,6 +63,8 @@ pub struct Snapshot {
     pub guard: Option<GuardView>,
     /// What the loaded model takes of the cards, once it is planned.
     pub plan: Option<PlanView>,
+    /// How full context windows are, and what was trimmed.
+    pub context: ContextView,
 }
 
 /// How often a kind of failure was final.

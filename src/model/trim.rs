@@ -81,6 +81,17 @@ pub enum TrimReason {
     Refused,
 }
 
+impl fmt::Display for TrimReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tokens => f.write_str("too long for the safe part of the window"),
+            Self::Interval { requests } => write!(f, "{requests} requests since the last trim"),
+            Self::Memory => f.write_str("the card's memory is nearly full"),
+            Self::Refused => f.write_str("the server refused the prompt as too long"),
+        }
+    }
+}
+
 /// One trim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trim {

@@ -77,6 +77,8 @@ pub fn write_results(
             custom_id: row.custom_id.as_deref(),
             created: row.at.unwrap_or(job.created),
             attempts: row.attempts,
+            conversation: row.conversation,
+            trims: &row.trims,
             ending,
         };
         if line.ending.is_answer() {

@@ -58,6 +58,9 @@ pub struct LogEntry {
     /// Tokens generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<u64>,
+    /// Its body, where the script says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// What became of a request.
@@ -186,6 +189,7 @@ impl Journal {
             evaluated: None,
             reused: None,
             generated: None,
+            body: None,
         });
         if pages.entries.len() > pages.limit {
             pages.entries.pop_front();

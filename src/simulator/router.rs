@@ -75,6 +75,10 @@ async fn get(mut call: Call) -> Result<Reply, Cut> {
 }
 
 async fn post(call: Call, body: &Bytes) -> Result<Reply, Cut> {
+    if call.edition.script.log_bodies {
+        let body = String::from_utf8_lossy(body).into_owned();
+        call.ticket.note(|entry| entry.body = Some(body));
+    }
     match call.route {
         Route::Chat => chat::chat(call, body).await,
         Route::Generate => chat::generate(call, body).await,

@@ -44,6 +44,8 @@ pub struct Script {
     pub log_file: Option<PathBuf>,
     /// Log entries kept in memory; older ones are forgotten.
     pub log_limit: usize,
+    /// Whether the log keeps the whole body of every request, to prove what was sent.
+    pub log_bodies: bool,
     /// Whether foreign `Host` headers get 403, as on a server bound to a loopback address.
     pub check_host: bool,
 }
@@ -66,6 +68,7 @@ impl Default for Script {
             marker_prefix: None,
             log_file: None,
             log_limit: 1_000_000,
+            log_bodies: false,
             check_host: true,
         }
     }

@@ -103,6 +103,9 @@ impl Write {
             Self::Log(_) => "log",
             Self::Energy(..) => "energy",
             Self::Readings(_) => "readings",
+            Self::Speak(..) => "speak",
+            Self::Trim(..) => "trim",
+            Self::Recall(..) => "recall",
         }
     }
 }

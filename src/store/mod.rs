@@ -8,6 +8,7 @@
 
 mod admit;
 mod claim;
+mod conversation;
 mod error;
 mod failed;
 mod jobs;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use admit::{Admission, Chunk, Invalid, NewJob};
 pub use claim::{Claimed, Unit};
+pub use conversation::{Recalled, RecalledExchange, Trims};
 pub use error::StoreError;
 pub use kill_point::{KillPoint, NoKillPoint};
 pub use lock::{Owner, Ownership};

@@ -9,10 +9,11 @@ use thiserror::Error;
 use super::admit::{read_text, whole_body};
 use super::row::{self, attempts, parse, unsigned};
 use super::schema::{is_older, open_read_only};
-use super::{Ownership, Store, StoreError};
+use super::{Ownership, Store, StoreError, conversation};
 use crate::base::Stamp;
 use crate::model::{
-    Answer, Attempts, Endpoint, Failure, FailureClass, Job, JobId, JobName, RequestId, RequestState,
+    Answer, Attempts, Endpoint, Failure, FailureClass, Job, JobId, JobName, RequestId,
+    RequestState, Trim,
 };
 
 /// A read-only view of the queue. Cheap to open; each thread has its own.
@@ -54,6 +55,10 @@ pub struct ResultRow {
     pub answer: Option<Answer>,
     /// Its failure.
     pub failure: Option<Failure>,
+    /// The conversation of its job and model in which it spoke, where it did.
+    pub conversation: Option<i64>,
+    /// What was left out of its prompt, oldest first.
+    pub trims: Vec<Trim>,
     /// What it asked, for embeddings only: their result depends on the encoding asked for.
     pub body: Option<String>,
 }
@@ -203,10 +208,15 @@ impl Reader {
         let transaction = self.connection.unchecked_transaction().map_err(sorted)?;
         let mut query = transaction.prepare(&sql).map_err(sorted)?;
         let mut rows = query.query([job.0]).map_err(sorted)?;
+        let is_known = conversation::is_known(&transaction).map_err(sorted)?;
         while let Some(row) = rows.next().map_err(sorted)? {
             let mut result = result_row(row).map_err(sorted)?;
             if result.endpoint == Endpoint::Embeddings {
                 result.body = self.read_body(job, result.id).map_err(sorted)?;
+            }
+            if is_known {
+                result.trims = conversation::of_request(&transaction, result.id).map_err(sorted)?;
+                result.conversation = conversation::of(&transaction, result.id).map_err(sorted)?;
             }
             each(result)?;
         }
@@ -271,6 +281,8 @@ fn result_row(row: &Row<'_>) -> rusqlite::Result<ResultRow> {
         at: row.get::<_, Option<i64>>(9)?.map(Stamp),
         answer: json(10)?.as_deref().map(parse).transpose()?,
         failure: json(11)?.as_deref().map(parse).transpose()?,
+        conversation: None,
+        trims: Vec::new(),
         body: None,
     })
 }

@@ -9,6 +9,9 @@ use super::*;
 use crate::base::Stamp;
 use crate::model::*;
 
+#[path = "conversation_tests.rs"]
+mod conversation;
+
 const NOW: Stamp = Stamp(1_795_225_449_000);
 
 struct Bench {

@@ -4,11 +4,12 @@ use rusqlite::Transaction;
 
 use super::admit::{self, Chunk, NewJob};
 use super::claim::{self, Claimed, Unit};
+use super::conversation::{self, Recalled};
 use super::schema::TextCache;
 use super::{JobReadings, Record, Store, StoreError, failed, jobs, readings, row, save};
 use crate::base::Stamp;
 use crate::model::{
-    Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Move, RequestId, Source,
+    Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Move, RequestId, Source, Trim,
     WhichFailures,
 };
 
@@ -25,6 +26,12 @@ pub enum Write {
     Claim(Unit, usize, usize),
     /// What became of a claimed request.
     Save(Record),
+    /// A request speaks in the conversation of its unit with this number.
+    Speak(Unit, RequestId, i64),
+    /// Something was left out of a prompt; the exchanges of these requests are out of the history.
+    Trim(JobId, Stamp, Trim, Vec<RequestId>),
+    /// Remember the conversations of a unit: at most so many, each of at most so many bytes.
+    Recall(Unit, usize, usize),
     /// Move a job to another state.
     SetState(JobId, JobState, Stamp),
     /// Change a job's settings.
@@ -65,6 +72,15 @@ pub enum Written {
         request: RequestId,
         /// Whether the request was still claimed.
         moved: bool,
+    },
+    /// Conversations of a unit.
+    Recalled {
+        /// Of which unit.
+        unit: Unit,
+        /// Those that spoke last, the last one first.
+        conversations: Vec<Recalled>,
+        /// The highest number that was given to one.
+        highest: i64,
     },
     /// So many requests went back.
     Retried {
@@ -126,18 +142,20 @@ fn apply(
         Write::CloseJob(job, source) => {
             jobs::close(transaction, *job, source).map(|now| found(*job, now))
         }
-        Write::Claim(unit, limit, bytes) => {
-            let (requests, exhausted) = claim::claim(transaction, texts, *unit, (*limit, *bytes))?;
-            Ok(Written::Claimed {
-                unit: *unit,
-                requests,
-                exhausted,
-            })
-        }
+        Write::Claim(unit, limit, bytes) => claimed(transaction, texts, *unit, (*limit, *bytes)),
         Write::Save(record) => save::save(transaction, record).map(|moved| Written::Saved {
             request: record.request(),
             moved,
         }),
+        Write::Speak(unit, request, number) => {
+            nothing(conversation::speak(transaction, *unit, *request, *number))
+        }
+        Write::Trim(job, at, trim, dropped) => {
+            nothing(conversation::trim(transaction, *job, (*at, trim), dropped))
+        }
+        Write::Recall(unit, conversations, bytes) => {
+            recalled(transaction, texts, *unit, (*conversations, *bytes))
+        }
         Write::SetState(job, state, at) => {
             jobs::set_state(transaction, *job, state, *at).map(|now| found(*job, now))
         }
@@ -174,6 +192,34 @@ fn apply(
         Write::Energy(job, energy) => nothing(readings::add_energy(transaction, *job, *energy)),
         Write::Readings(kept) => nothing(readings::keep(transaction, kept)),
     }
+}
+
+fn claimed(
+    transaction: &Transaction<'_>,
+    texts: &mut TextCache,
+    unit: Unit,
+    limits: (usize, usize),
+) -> rusqlite::Result<Written> {
+    let (requests, exhausted) = claim::claim(transaction, texts, unit, limits)?;
+    Ok(Written::Claimed {
+        unit,
+        requests,
+        exhausted,
+    })
+}
+
+fn recalled(
+    transaction: &Transaction<'_>,
+    texts: &mut TextCache,
+    unit: Unit,
+    limits: (usize, usize),
+) -> rusqlite::Result<Written> {
+    let (conversations, highest) = conversation::recall(transaction, texts, unit, limits)?;
+    Ok(Written::Recalled {
+        unit,
+        conversations,
+        highest,
+    })
 }
 
 fn found(id: JobId, job: Option<Job>) -> Written {

@@ -47,6 +47,8 @@ mod pictures;
 mod testing;
 #[cfg(test)]
 mod testing_cards;
+#[cfg(test)]
+mod testing_context;
 
 pub use errand::Desk;
 pub use run::{Left, Look, Run, ScreenError, run};

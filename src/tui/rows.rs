@@ -16,7 +16,11 @@ pub fn rows(pane: Pane, snapshot: &Snapshot) -> Vec<Row> {
             let failed = snapshot.failed.iter();
             failed.map(|one| Row::Failure(one.job, one.class)).collect()
         }
-        Pane::Throughput | Pane::Progress | Pane::Vram | Pane::Context | Pane::Trims => Vec::new(),
+        Pane::Trims => {
+            let newest_first = snapshot.context.trims.iter().rev();
+            newest_first.map(|trim| Row::Trim(trim.number)).collect()
+        }
+        Pane::Throughput | Pane::Progress | Pane::Vram | Pane::Context => Vec::new(),
     }
 }
 
@@ -45,6 +49,10 @@ pub fn chosen_job<'a>(ui: &Ui, snapshot: &'a Snapshot) -> Option<&'a JobView> {
     };
     let id = match under_cursor(ui.focus).or_else(|| under_cursor(Pane::Jobs))? {
         Row::Job(id) | Row::Failure(id, _) => id,
+        Row::Trim(number) => {
+            let mut trims = snapshot.context.trims.iter();
+            trims.find(|trim| trim.number == number)?.job
+        }
         Row::Request(request) => {
             snapshot
                 .lanes

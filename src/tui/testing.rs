@@ -9,14 +9,14 @@ use ratatui::layout::Rect;
 use super::canvas::Scene;
 use super::hits::Hits;
 use super::keymap::KeyMap;
-use super::testing_cards;
 use super::theme::{Depth, Theme};
 use super::ui::{Seat, Ui};
 use super::view::view;
+use super::{testing_cards, testing_context};
 use crate::base::{Moment, Stamp};
 use crate::model::{
-    Counts, Energy, Event, EventKind, FailedCount, Failure, FailureClass, HistoryView, JobId,
-    JobState, JobView, LaneView, LatencyView, LoadedModel, Mark, Parallel, Phase, RateView,
+    ContextView, Counts, Energy, Event, EventKind, FailedCount, Failure, FailureClass, HistoryView,
+    JobId, JobState, JobView, LaneView, LatencyView, LoadedModel, Mark, Parallel, Phase, RateView,
     RequestId, SeriesView, ServerState, ServerView, Snapshot, Tokens, WatchedAnswer,
 };
 
@@ -87,6 +87,7 @@ fn empty() -> Snapshot {
         watched: None,
         guard: None,
         plan: None,
+        context: ContextView::default(),
     }
 }
 
@@ -216,6 +217,7 @@ fn busy() -> Snapshot {
             ),
         ]),
         history: history(),
+        context: testing_context::busy(),
         ..empty()
     }
 }
@@ -231,6 +233,7 @@ fn failing(snapshot: &mut Snapshot) {
     let mut waits = lane(0, Phase::BackingOff, 9_680, 0);
     waits.attempt = 2;
     snapshot.lanes = vec![waits];
+    snapshot.context = testing_context::too_long();
     snapshot.failures = Arc::new([
         failure(FailureClass::Timeout, "no token within 2 min"),
         failure(
@@ -270,6 +273,7 @@ fn failing(snapshot: &mut Snapshot) {
 fn paused(snapshot: &mut Snapshot) {
     snapshot.held = true;
     snapshot.lanes = Vec::new();
+    snapshot.context.lanes = Vec::new();
     snapshot.waiting = Some("paused by the user".into());
     snapshot.rates = RateView::default();
     snapshot.unsaved = 3;
@@ -303,6 +307,7 @@ fn huge(snapshot: &mut Snapshot) {
         .map(|n| lane(n, Phase::Answering, 9_000, 1_000_000))
         .collect();
     snapshot.lanes_allowed = 4_096;
+    snapshot.context = testing_context::huge();
     snapshot.rates.requests = Some(1e12);
     snapshot.rates.answer_tokens = Some(f64::INFINITY);
     snapshot.latency = Some(LatencyView {
@@ -349,6 +354,7 @@ fn hostile(snapshot: &mut Snapshot) {
         is_open: true,
     });
     snapshot.waiting = Some(all.concat());
+    snapshot.context = testing_context::named(&all);
     snapshot.failures = all
         .iter()
         .map(|text| {

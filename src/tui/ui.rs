@@ -157,6 +157,8 @@ pub enum Row {
     Request(RequestId),
     /// A kind of failure of a job.
     Failure(JobId, FailureClass),
+    /// A trim, by its number.
+    Trim(u64),
 }
 
 /// A tab on a screen that has room for one pane.

@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use batchtop::base::{bytes, count};
+use batchtop::context::{Budget, Role, Trigger, Turn, fit};
 use batchtop::engine::{Admit, Engine, Handle, Options, Parts, Scope, start};
 use batchtop::gpu::Simulated;
 use batchtop::inference::{Ollama, Timeouts};
 use batchtop::intake::{Rules, open, read_all};
-use batchtop::model::{JobId, JobSettings, JobState, Parallel};
+use batchtop::model::{JobId, JobSettings, JobState, Parallel, Share, Tokens, TrimPolicy};
 use batchtop::sample::SYSTEM_PROMPT;
 use batchtop::simulator::{Answers, Length, ModelScript, Script, Simulator};
 use batchtop::store::Store;
@@ -50,6 +51,9 @@ fn main() -> Result<(), Failure> {
         runtime.block_on(lanes(folder.path(), 4, Duration::from_millis(50), 2_000))?;
         runtime.block_on(lanes(folder.path(), 64, Duration::from_millis(5), 20_000))?;
     }
+    if is_wanted("trim") {
+        trim()?;
+    }
     if is_wanted("plain") {
         for (slots, requests) in [(1, 4_000), (64, 20_000)] {
             runtime.block_on(plain(folder.path(), slots, requests))?;
@@ -61,6 +65,39 @@ fn main() -> Result<(), Failure> {
 #[expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 fn say(name: &str, figures: &str) {
     println!("{name:24} {figures}");
+}
+
+/// A history of 1,000 messages, trimmed by each policy.
+fn trim() -> Result<(), Failure> {
+    const TIMES: u32 = 200;
+    let turn = |role, at: u64| Turn {
+        role,
+        tokens: Tokens(20 + at * 37 % 200),
+        marked: at.is_multiple_of(50),
+    };
+    let history = (0..1_000).map(|at| {
+        let role = if at % 2 == 0 {
+            Role::User
+        } else {
+            Role::Assistant
+        };
+        turn(role, at)
+    });
+    let turns: Vec<Turn> = std::iter::once(turn(Role::System, 0))
+        .chain(history)
+        .chain([turn(Role::User, 7)])
+        .collect();
+    let budget = Budget::of(Tokens(32_768), Tokens(512), Share::default(), None);
+    for policy in TrimPolicy::ALL {
+        let began = now();
+        for _ in 0..TIMES {
+            let kept = fit(&turns, &budget, policy, Trigger::WhenTooLong)?;
+            assert!(kept.is_trimmed());
+        }
+        let each = began.elapsed() / TIMES;
+        say("trim", &format!("{policy}: 1,000 messages in {each:?}"));
+    }
+    Ok(())
 }
 
 /// A batch file whose requests share a system prompt of 8 kB, made once for each size.

@@ -28,7 +28,7 @@ fn card(percent: u64, celsius: i32) -> Card {
     }
 }
 
-fn sample(percent: u64, celsius: i32) -> Input {
+pub(crate) fn sample(percent: u64, celsius: i32) -> Input {
     let readings = Readings {
         cards: vec![card(percent, celsius)],
         ..Readings::default()
@@ -43,7 +43,7 @@ fn settings(parallel: u32) -> JobSettings {
     }
 }
 
-fn guarded(jobs: Vec<crate::world::JobRow>) -> World {
+pub(crate) fn guarded(jobs: Vec<crate::world::JobRow>) -> World {
     World::guarded(jobs, GuardLimits::default(), Stamp(0))
 }
 

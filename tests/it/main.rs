@@ -6,6 +6,7 @@
 mod classes;
 #[cfg(test)]
 mod cli;
+mod conversation;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]

@@ -36,6 +36,7 @@ async fn ask(server: &Ollama, instructions: (usize, usize), question: usize) -> 
             {"role": "user", "content": user},
         ]})
         .to_string(),
+        messages: None,
         load: load(),
         max_tokens: 8,
         limits: TimeLimits {

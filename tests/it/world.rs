@@ -34,6 +34,16 @@ pub(crate) struct World {
     pub(crate) clock: Stamp,
     /// When it jumps, and by how many milliseconds.
     pub(crate) jumps: Vec<(Moment, i64)>,
+    /// What a request asks, given its number.
+    pub(crate) body: Box<dyn Fn(u64) -> String>,
+    /// Window of a slot: the server refuses prompts that fill it.
+    pub(crate) window: Option<u64>,
+    /// Bytes of a message for each of its tokens.
+    pub(crate) bytes_per_token: f64,
+    /// The messages of every prompt that was sent, and its tokens.
+    pub(crate) prompts: Vec<(RequestId, Vec<String>, u64)>,
+    /// Prompts that the server refused as too long.
+    pub(crate) refused: usize,
     /// Models that the server does not have.
     pub(crate) missing: BTreeSet<String>,
     pub(crate) jobs: BTreeMap<JobId, JobRow>,
@@ -45,6 +55,7 @@ pub(crate) struct World {
     pub(crate) events: Vec<Event>,
     /// How many requests had ended before each event.
     pub(crate) ends_before: Vec<usize>,
+    pub(crate) trims: Vec<Trim>,
     pub(crate) stopped: bool,
     pub(crate) peak_in_flight: usize,
     in_flight: BTreeMap<RequestId, (SendId, JobId, Parallel)>,
@@ -159,6 +170,11 @@ impl World {
             facts: BTreeMap::new(),
             clock,
             jumps: Vec::new(),
+            body: Box::new(|_| "{}".to_owned()),
+            window: None,
+            bytes_per_token: 4.0,
+            prompts: Vec::new(),
+            refused: 0,
             missing: BTreeSet::new(),
             jobs: jobs.into_iter().map(|row| (row.job.id, row)).collect(),
             loads: Vec::new(),
@@ -168,6 +184,7 @@ impl World {
             replies: BTreeMap::new(),
             events: Vec::new(),
             ends_before: Vec::new(),
+            trims: Vec::new(),
             stopped: false,
             peak_in_flight: 0,
             in_flight: BTreeMap::new(),
@@ -295,7 +312,11 @@ impl World {
 
     fn send(&mut self, sending: Sending) {
         let Sending {
-            id, request, load, ..
+            id,
+            request,
+            load,
+            messages,
+            ..
         } = sending;
         let job = &self.jobs[&request.unit.job];
         let row = &job.requests[&request.id];
@@ -336,21 +357,56 @@ impl World {
         let slowness = 1.0 + self.spread * (number % 7) as f64 / 7.0;
         let worked = self.latency.mul_f64(slowness);
         let end = self.occupy(worked);
-        let result = if self.is_down(self.now) {
+        let fate = self.fate((number, self.sent[&request.id]), end);
+        let result = match (fate, self.read(&request, messages.as_deref())) {
+            (Err(class), _) => Err(Failure::new(class, "x")),
+            (Ok(()), Err(refusal)) => Err(refusal),
+            (Ok(()), Ok(tokens)) => {
+                let answer = answer((number, tokens), end - self.now, worked);
+                Ok(Box::new(answer))
+            }
+        };
+        self.at(end, Input::Ended(request.id, id, result));
+    }
+
+    /// What becomes of a request that is sent now and would be answered at `end`.
+    fn fate(&self, (number, sent): (u64, u32), end: Moment) -> Result<(), FailureClass> {
+        let mut outages = self.outages.iter();
+        if self.is_down(self.now) {
             Err(FailureClass::ServerDown)
-        } else if self
-            .outages
-            .iter()
-            .any(|(from, _)| *from > self.now && *from < end)
-        {
+        } else if outages.any(|(from, _)| *from > self.now && *from < end) {
             Err(FailureClass::StreamCut)
         } else {
-            (self.policy)(number, self.sent[&request.id])
+            (self.policy)(number, sent)
+        }
+    }
+
+    /// Reads a prompt as the server does: its tokens, or a refusal.
+    fn read(&mut self, request: &Claimed, sent: Option<&[Arc<str>]>) -> Result<u64, Failure> {
+        let body: serde_json::Value = serde_json::from_str(&request.body).expect("JSON");
+        let own = || body["messages"].as_array().cloned().unwrap_or_default();
+        let messages: Vec<String> = match sent {
+            Some(messages) => messages.iter().map(ToString::to_string).collect(),
+            None => own().iter().map(ToString::to_string).collect(),
         };
-        let result = result
-            .map(|()| Box::new(answer(end - self.now, worked)))
-            .map_err(|class| Failure::new(class, "x"));
-        self.at(end, Input::Ended(request.id, id, result));
+        let cost = |it: &String| (it.len() as f64 / self.bytes_per_token).ceil() as u64;
+        let tokens = messages.iter().map(cost).sum();
+        self.prompts.push((request.id, messages, tokens));
+        match self.window {
+            Some(window) if tokens >= window => {
+                self.refused += 1;
+                let need = TokenNeed {
+                    prompt: Tokens(tokens),
+                    window: Tokens(window),
+                };
+                let failure = Failure::new(FailureClass::ContextLength, "too long");
+                Err(Failure {
+                    need: Some(need),
+                    ..failure
+                })
+            }
+            _ => Ok(tokens),
+        }
     }
 
     /// No more is in flight than the guard allows, with the request that is being sent.
@@ -442,6 +498,16 @@ impl World {
             Write::SetPriority(job, priority) => self.change(job, |job| job.priority = priority),
             Write::Retry(job, _) => self.retry(job),
             Write::Reorder(job, to) => self.reorder(job, to),
+            Write::Speak(..) => Written::Nothing,
+            Write::Trim(_, _, trim, _) => {
+                self.trims.push(trim);
+                Written::Nothing
+            }
+            Write::Recall(unit, ..) => Written::Recalled {
+                unit,
+                conversations: Vec::new(),
+                highest: 0,
+            },
             Write::Remove(job) => {
                 self.jobs.remove(&job);
                 Written::Nothing
@@ -471,7 +537,7 @@ impl World {
                     unit,
                     custom_id: Arc::from(id.0.to_string()),
                     endpoint: Endpoint::Chat,
-                    body: Arc::from("{}"),
+                    body: (self.body)((id.0 % 1_000_000) as u64).into(),
                     attempts: row.attempts,
                 }
             })
@@ -601,13 +667,18 @@ impl World {
     }
 }
 
-fn answer(total: Duration, worked: Duration) -> Answer {
+fn answer((number, prompt): (u64, u64), total: Duration, worked: Duration) -> Answer {
     Answer {
         model: "m".into(),
-        body: AnswerBody::Completion { text: "t".into() },
+        body: AnswerBody::Chat {
+            content: format!("answer {number} says so"),
+            thinking: None,
+            tool_calls: None,
+            logprobs: None,
+        },
         finish: Finish::Stop,
         usage: Usage {
-            prompt: Some(Tokens(100)),
+            prompt: Some(Tokens(prompt)),
             cached: None,
             answer: Some(Tokens(10)),
         },

@@ -32,6 +32,10 @@ impl Core {
         }
         match result {
             Ok(answer) => self.answered(&flight, answer, now),
+            Err(failure) if self.learn_from_failure(&flight, &failure) => {
+                // Nobody's fault but the estimate's: the next prompt is shorter.
+                self.again(flight, None, Duration::ZERO, now);
+            }
             Err(failure) => self.judge(flight, failure, now),
         }
     }
@@ -39,6 +43,7 @@ impl Core {
     fn answered(&mut self, flight: &Flight, answer: Box<Answer>, now: Now) {
         self.notice_reload(flight, &answer, now);
         self.tune(flight, &answer, now);
+        self.learn_from_answer(flight, &answer);
         let job = flight.request.unit.job;
         let end = End::Answered {
             usage: answer.usage,
@@ -211,6 +216,7 @@ impl Core {
 
     fn fail(&mut self, flight: &Flight, failure: Failure, now: Now) {
         let (job, request) = (flight.request.unit.job, flight.request.id);
+        self.leave(request);
         let end = End::Failed(failure.clone());
         self.unsaved
             .insert(request, Unsaved::End(Published { job, request, end }));

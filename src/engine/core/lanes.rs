@@ -172,6 +172,7 @@ impl Core {
 
     /// Fills free lanes with requests that `load` serves.
     fn fill(&mut self, load: &LoadOptions, now: Now) {
+        self.recall_earlier();
         while let Some(next) = self.next_request(load, now.moment) {
             let (request, nudge, free_tries) = match next {
                 Next::Again(id) => match self.waiting.remove(&id) {
@@ -206,7 +207,7 @@ impl Core {
             .map(|(id, waiting)| (Next::Again(*id), &waiting.request));
         let fresh = || {
             let request = self.ready.front().filter(|_| !self.is_crowded())?;
-            Some((Next::Fresh, request))
+            self.may_speak(request).then_some((Next::Fresh, request))
         };
         let (next, request) = again.or_else(fresh)?;
         let allowed = match request.attempts.crashes {
@@ -250,10 +251,12 @@ impl Core {
         self.sends += 1;
         let (id, lane) = (SendId(self.sends), self.free_lane());
         let (nudge, free_tries) = tries;
+        let messages = self.compose(&request, lane, load, now);
         self.effects.push(Effect::Send(Box::new(Sending {
             id,
             lane,
             request: request.clone(),
+            messages,
             load: load.clone(),
             settings,
             nudge,

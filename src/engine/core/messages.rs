@@ -7,7 +7,7 @@ use crate::base::{Moment, Stamp};
 use crate::context::ModelFacts;
 use crate::model::{
     Answer, Command, CommandError, Done, Event, Failure, FailureClass, Job, JobId, JobSettings,
-    LoadOptions, LoadedModel, Readings, RequestId, Timings, Usage,
+    LoadOptions, LoadedModel, Readings, RequestId, Timings, Tokens, Usage,
 };
 use crate::store::{Claimed, Write, Written};
 
@@ -56,6 +56,8 @@ pub enum Input {
     StoreWell,
     /// The server was asked about a model that is to be loaded.
     Looked(LoadOptions, Result<Box<ModelFacts>, Failure>),
+    /// The server has told how large the window of a slot is.
+    Window(LoadOptions, Tokens),
     /// The server was asked to load a model.
     Warmed(LoadOptions, Result<Duration, Failure>),
     /// The server was asked what it holds in memory.
@@ -110,6 +112,9 @@ pub struct Sending {
     pub lane: u32,
     /// The request.
     pub request: Claimed,
+    /// The messages to send instead of those in its body, each as JSON in OpenAI's form: with
+    /// the history before them, or without what did not fit.
+    pub messages: Option<Vec<Arc<str>>>,
     /// What the server has to have loaded.
     pub load: LoadOptions,
     /// The settings of its job.

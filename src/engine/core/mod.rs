@@ -4,12 +4,13 @@
 //! server. It never awaits, never asks the clock and knows no SQL and no HTTP, so a whole night
 //! with failures, pauses and an outage runs in a unit test in milliseconds.
 //!
-//! The parts: `lanes` fills the lanes, `ends` says what an ended request means, `server` holds the
+//! The parts: `conversation` says what a prompt consists of, `lanes` fills the lanes, `ends` says what an ended request means, `server` holds the
 //! breaker and the model that is loaded, `release` gives requests back, `commands` does what people ask, `saves` hears what is on
 //! disk, `tuner` finds how many lanes are best, `guard` holds it back, `plan` says what the model
 //! takes, `view` shows it all.
 
 mod commands;
+mod conversation;
 mod ends;
 mod guard;
 mod lanes;
@@ -26,15 +27,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::conversation::{Conversations, Known, Prompts};
 use crate::base::Moment;
 use crate::model::{
-    CommandError, Event, EventKind, Failure, FailureClass, Job, JobId, JobSettings, JobState,
-    LoadOptions, Readings, RequestId,
+    Event, EventKind, Failure, FailureClass, Job, JobId, JobSettings, JobState, LoadOptions,
+    Readings, RequestId,
 };
 use crate::store::{Claimed, Unit, Write};
 
 use tuner::Tuner;
 
+pub use conversation::Learned;
 pub use messages::{Effect, End, Input, Now, Published, Scope, SendId, Sending, Ticket};
 pub use view::Overview;
 
@@ -79,6 +82,9 @@ pub struct Core {
     planned: Option<plan::Planned>,
     /// The cards as they were seen last.
     latest: Arc<Readings>,
+    conversations: Conversations,
+    known: Known,
+    prompts: Prompts,
     /// When the last input came.
     stepped: Moment,
     effects: Vec<Effect>,
@@ -193,6 +199,9 @@ impl Core {
             watch: None,
             planned: None,
             latest: Arc::default(),
+            conversations: Conversations::default(),
+            known: Known::default(),
+            prompts: Prompts::default(),
             stepped: Moment::ZERO,
             effects: Vec::new(),
         }
@@ -211,6 +220,7 @@ impl Core {
             Input::Looked(options, result) => self.looked(&options, result, now),
             Input::Loaded(models) => self.heard_loaded(&models, now),
             Input::Readings(readings) => self.sampled(readings, now),
+            Input::Window(options, window) => self.known.tell_window(&options, window),
             Input::Warmed(options, result) => self.warmed(&options, result, now),
             Input::Probed(result) => self.probed(result, now),
             Input::Ended(request, send, result) => self.ended((request, send), result, now),
@@ -313,6 +323,9 @@ impl Core {
             entry.job.started.get_or_insert(now.stamp);
         }
         entry.job.finished = state.is_over().then_some(now.stamp);
+        if state.is_over() {
+            self.forget_conversations(id);
+        }
         self.sort();
         let Some(entry) = self.jobs.get(&id) else {
             return;
@@ -336,31 +349,6 @@ impl Core {
             .collect();
         order.sort_by_key(|job| (std::cmp::Reverse(job.priority), job.position, job.id));
         self.order = order.into_iter().map(|job| job.id).collect();
-    }
-
-    fn store_trouble(&mut self, why: String, now: Now) {
-        self.tell(None, EventKind::StoreTrouble, why.clone(), now);
-        // Nobody who asks for something in passing wants to wait for a disk.
-        if self.scope == Scope::Nothing {
-            for ticket in std::mem::take(&mut self.commands).into_keys() {
-                let error = CommandError {
-                    message: why.clone(),
-                    hint: None,
-                };
-                self.effects.push(Effect::Reply(ticket, Err(error)));
-            }
-        }
-        self.store_trouble = Some(why);
-    }
-
-    fn store_well(&mut self, now: Now) {
-        self.store_trouble = None;
-        self.tell(
-            None,
-            EventKind::StoreWell,
-            "the database can be written again".into(),
-            now,
-        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the store says: only from here on is anything true for others.
 
-use super::{Core, Effect, End, Now, Published, Ticket, Unsaved};
-use crate::model::{EventKind, JobId, RequestId, Tokens};
+use super::{Core, Effect, End, Now, Published, Scope, Ticket, Unsaved};
+use crate::model::{CommandError, EventKind, JobId, RequestId, Tokens};
 use crate::store::{Claimed, Unit, Written};
 
 impl Core {
@@ -19,6 +19,11 @@ impl Core {
             }) => {
                 self.claimed(unit, requests, exhausted);
             }
+            Ok(Written::Recalled {
+                unit,
+                conversations,
+                highest,
+            }) => self.recalled(unit, conversations, highest),
             Ok(Written::Saved { request, .. }) => self.saved(request, now),
             Ok(written) => self.reply_to(ticket, Ok(written), now),
             Err(why) => self.reply_to(ticket, Err(why), now),
@@ -41,6 +46,7 @@ impl Core {
         // The model may have been changed, or the job stopped, while the disk was busy.
         let fits = self.load.options() == entry.load(unit).as_ref();
         let unwanted = !fits || self.stop.is_some() || !self.is_runnable(unit.job);
+        self.expect(&requests);
         for request in requests {
             if unwanted {
                 self.release_unsent(request);
@@ -90,5 +96,30 @@ impl Core {
             }
             End::Failed(_) => counts.failed += 1,
         }
+    }
+
+    pub(super) fn store_trouble(&mut self, why: String, now: Now) {
+        self.tell(None, EventKind::StoreTrouble, why.clone(), now);
+        // Nobody who asks for something in passing wants to wait for a disk.
+        if self.scope == Scope::Nothing {
+            for ticket in std::mem::take(&mut self.commands).into_keys() {
+                let error = CommandError {
+                    message: why.clone(),
+                    hint: None,
+                };
+                self.effects.push(Effect::Reply(ticket, Err(error)));
+            }
+        }
+        self.store_trouble = Some(why);
+    }
+
+    pub(super) fn store_well(&mut self, now: Now) {
+        self.store_trouble = None;
+        self.tell(
+            None,
+            EventKind::StoreWell,
+            "the database can be written again".into(),
+            now,
+        );
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{Core, Load, Scope, Server};
 use crate::base::Moment;
 use crate::model::{
-    GuardView, Job, JobId, LaneView, LoadOptions, Phase, PlanView, RequestId, ServerState,
+    ContextView, GuardView, Job, JobId, LaneView, LoadOptions, Phase, PlanView, RequestId,
+    ServerState,
 };
 
 /// Jobs shown at most.
@@ -41,6 +42,8 @@ pub struct Overview<'a> {
     pub guard: Option<GuardView>,
     /// What the loaded model takes.
     pub plan: Option<&'a PlanView>,
+    /// How full context windows are, and what was trimmed.
+    pub context: ContextView,
 }
 
 impl Core {
@@ -59,6 +62,7 @@ impl Core {
             server: self.server_state(),
             guard: self.guard_view(),
             plan: self.plan(),
+            context: self.context_view(active),
         }
     }
 

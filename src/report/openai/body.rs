@@ -80,12 +80,12 @@ struct Generated<'a, C> {
     model: &'a str,
     choices: [C; 1],
     usage: Option<Usage>,
-    batchtop: Measured,
+    batchtop: Measured<'a>,
 }
 
 impl<'a, C> Generated<'a, C> {
     fn of(
-        line: &ResultLine<'_>,
+        line: &ResultLine<'a>,
         answer: &'a Answer,
         id: String,
         object: &'static str,
@@ -167,12 +167,12 @@ struct Embeddings<'a> {
     data: Vec<Embedding<'a>>,
     model: &'a str,
     usage: Option<EmbeddingUsage>,
-    batchtop: Measured,
+    batchtop: Measured<'a>,
 }
 
 impl<'a> Embeddings<'a> {
     fn of(
-        line: &ResultLine<'_>,
+        line: &ResultLine<'a>,
         answer: &'a Answer,
         vectors: &'a [Box<RawValue>],
         encoding: VectorEncoding,

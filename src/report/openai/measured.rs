@@ -5,12 +5,16 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::ResultLine;
-use crate::model::{Answer, Finish, Tokens};
+use crate::model::{Answer, Finish, Tokens, Trim, TrimReason};
 
 /// What OpenAI's form has no place for. Times are milliseconds; what is not known is left out.
 #[derive(Serialize)]
-pub(super) struct Measured {
+pub(super) struct Measured<'a> {
     attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conversation: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trims: Vec<Cut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cut: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,14 +36,16 @@ pub(super) struct Measured {
     decode_ms: Option<Milliseconds>,
 }
 
-impl Measured {
+impl<'a> Measured<'a> {
     /// The figures of this answer.
-    pub(super) fn of(line: &ResultLine<'_>, answer: &Answer) -> Self {
+    pub(super) fn of(line: &ResultLine<'a>, answer: &Answer) -> Self {
         let timings = &answer.timings;
         let usage = answer.usage;
         let is_whole = usage.prompt.is_some() && usage.answer.is_some();
         Self {
             attempts: line.attempts.sent,
+            conversation: line.conversation,
+            trims: line.trims.iter().map(Cut::of).collect(),
             cut: match answer.finish {
                 Finish::Cap => Some("cap"),
                 Finish::ContextFull => Some("context"),
@@ -54,6 +60,31 @@ impl Measured {
             load_ms: timings.load.map(Milliseconds),
             prefill_ms: timings.prefill.map(Milliseconds),
             decode_ms: timings.decode.map(Milliseconds),
+        }
+    }
+}
+
+/// Something that was left out of the prompt. Tokens are estimates.
+#[derive(Serialize)]
+struct Cut<'a> {
+    policy: &'static str,
+    #[serde(flatten)]
+    reason: &'a TrimReason,
+    messages_before: u32,
+    messages_after: u32,
+    tokens_before: Tokens,
+    tokens_after: Tokens,
+}
+
+impl<'a> Cut<'a> {
+    fn of(trim: &'a Trim) -> Self {
+        Self {
+            policy: trim.policy.word(),
+            reason: &trim.reason,
+            messages_before: trim.messages_before,
+            messages_after: trim.messages_after,
+            tokens_before: trim.tokens_before,
+            tokens_after: trim.tokens_after,
         }
     }
 }

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use self::body::Body;
 use crate::base::Stamp;
-use crate::model::{Answer, Attempts, Failure, FailureClass, JobId, RequestId, TokenNeed, Tokens};
+use crate::model::{
+    Answer, Attempts, Failure, FailureClass, JobId, RequestId, TokenNeed, Tokens, Trim,
+};
 
 /// All that a line of a result file says.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +29,10 @@ pub struct ResultLine<'a> {
     pub created: Stamp,
     /// How often it was tried.
     pub attempts: Attempts,
+    /// The conversation in which it spoke, so that its answer could see earlier requests.
+    pub conversation: Option<i64>,
+    /// What was left out of its prompt, oldest first.
+    pub trims: &'a [Trim],
     /// How it ended.
     pub ending: Ending<'a>,
 }

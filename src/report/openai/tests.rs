@@ -51,6 +51,8 @@ fn written(custom_id: Option<&str>, ending: Ending<'_>) -> String {
             counted: 1,
             crashes: 0,
         },
+        conversation: None,
+        trims: &[],
         ending,
     };
     let mut out = Vec::new();

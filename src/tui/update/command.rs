@@ -66,6 +66,11 @@ pub(super) fn copy(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
             lane.map(|lane| lane.custom_id.to_string())
         }
         Some(Row::Failure(_, class)) => Some(class.name().to_owned()),
+        Some(Row::Trim(number)) => {
+            let mut trims = snapshot.context.trims.iter();
+            let trim = trims.find(|trim| trim.number == number);
+            trim.map(|trim| trim.custom_id.to_string())
+        }
         None => None,
     };
     let Some(text) = text else {

@@ -264,7 +264,23 @@ fn a_copy_takes_what_is_under_the_cursor() {
     ui.focus = Pane::Lanes;
     assert_eq!(press(&mut ui, &run, "y"), [Ask::Copy("cand-041201".into())]);
     ui.focus = Pane::Trims;
+    assert_eq!(press(&mut ui, &run, "y"), [Ask::Copy("cand-041200".into())]);
+    ui.focus = Pane::Context;
     assert_eq!(press(&mut ui, &run, "y"), []);
+}
+
+#[test]
+fn enter_shows_a_trim_in_full_and_goes_back() {
+    let (run, mut ui) = (snapshot("busy"), ui());
+    ui.focus = Pane::Trims;
+    press(&mut ui, &run, "down");
+    assert_eq!(ui.selected.of(Pane::Trims), Some(Row::Trim(19)));
+    press(&mut ui, &run, "enter");
+    let (buffer, _) = drawn(&run, &ui, 80, 24);
+    assert!(text(&buffer).contains("before cand-041175 of candidates.jsonl"));
+    assert!(text(&buffer).contains("why: the server refused the prompt"));
+    press(&mut ui, &run, "enter");
+    assert!(!ui.enlarged);
 }
 
 /// Where a text is drawn.

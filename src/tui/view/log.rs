@@ -51,6 +51,7 @@ const fn meaning(kind: EventKind) -> Meaning {
         | EventKind::Retried
         | EventKind::Guard
         | EventKind::Plan
+        | EventKind::Trimmed
         | EventKind::Card => Meaning::Warn,
         EventKind::ServerUp | EventKind::Loaded | EventKind::StoreWell => Meaning::Good,
         EventKind::JobState | EventKind::Setting | EventKind::Lanes | EventKind::Loading => {

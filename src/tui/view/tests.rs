@@ -54,6 +54,39 @@ fn every_pane_fills_a_small_screen_alone(
 }
 
 #[rstest]
+fn panes_of_context_are_drawn_in_ascii_without_colour(
+    #[values("busy", "failing", "huge")] scene: &str,
+) {
+    let mut all = String::new();
+    for pane in [Pane::Context, Pane::Trims] {
+        for (columns, rows) in SIZES {
+            let mut ui = ui();
+            ui.theme = Theme::built_in("mono", Depth::None, true).unwrap();
+            (ui.focus, ui.enlarged) = (pane, true);
+            let (buffer, _) = drawn(&snapshot(scene), &ui, columns, rows);
+            all.push_str(&text(&buffer));
+        }
+    }
+    insta::assert_snapshot!(format!("context-ascii-{scene}"), all);
+}
+
+#[rstest]
+fn panes_of_context_look_as_they_should(
+    #[values("empty", "busy", "failing", "paused", "huge")] scene: &str,
+    #[values(0, 1, 2)] size: usize,
+) {
+    let (columns, rows) = SIZES[size];
+    let mut all = String::new();
+    for pane in [Pane::Context, Pane::Trims] {
+        let mut ui = ui();
+        (ui.focus, ui.enlarged) = (pane, true);
+        let (buffer, _) = drawn(&snapshot(scene), &ui, columns, rows);
+        all.push_str(&text(&buffer));
+    }
+    insta::assert_snapshot!(format!("context-{scene}-{columns}x{rows}"), all);
+}
+
+#[rstest]
 fn panes_look_as_they_should_alone(
     #[values("empty", "busy", "failing", "paused", "huge")] scene: &str,
     #[values(0, 1, 2)] size: usize,

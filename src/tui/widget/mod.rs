@@ -3,9 +3,11 @@
 mod field;
 mod gauge;
 mod graph;
+mod stack;
 mod table;
 
 pub use field::Field;
 pub use gauge::{gauge, marked_gauge, spark};
 pub use graph::{Plot, curve_columns, graph, resample};
+pub use stack::{Piece, stack};
 pub use table::{Column, cells};

@@ -2,6 +2,8 @@
 //! streams and its files.
 
 mod check;
+mod conversation;
+#[cfg(test)]
 mod damage;
 mod interrupts;
 mod output;

@@ -1,6 +1,7 @@
 //! Chat messages: roles, content parts, images and tool calls.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -98,6 +99,15 @@ struct NativeToolCall<'a> {
 struct NativeFunction<'a> {
     name: Cow<'a, str>,
     arguments: Cow<'a, RawValue>,
+}
+
+/// Messages that stand on their own.
+pub(super) fn read(messages: &[Arc<str>]) -> Result<Vec<Message<'_>>, Failure> {
+    let read = messages.iter().map(|json| {
+        serde_json::from_str(json)
+            .map_err(|error| refused(format!("a message cannot be read: {error}")))
+    });
+    read.collect()
 }
 
 /// The messages in Ollama's form, in their order.

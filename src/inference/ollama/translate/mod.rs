@@ -169,8 +169,12 @@ struct Common<'a> {
     shift: bool,
 }
 
-fn chat(call: &Call, mut body: Body<'_>) -> Result<Native, Failure> {
-    let messages = message::translated(body.messages.take().unwrap_or_default())?;
+fn chat<'a>(call: &'a Call, mut body: Body<'a>) -> Result<Native, Failure> {
+    let given = match &call.messages {
+        Some(messages) => message::read(messages)?,
+        None => body.messages.take().unwrap_or_default(),
+    };
+    let messages = message::translated(given)?;
     if messages.is_empty() {
         return Err(refused("`messages` is empty"));
     }

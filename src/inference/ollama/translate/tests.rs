@@ -9,6 +9,7 @@ fn call(endpoint: Endpoint, body: &str) -> Call {
     Call {
         endpoint,
         body: body.to_owned(),
+        messages: None,
         load: LoadOptions {
             model: "g3t".to_owned(),
             num_ctx: Some(1024),

@@ -108,7 +108,10 @@ impl Enqueue {
             };
             planned.lines.iter().map(move |text| (meaning, text))
         });
-        let lines: Vec<Line<'_>> = plan
+        let warning = self.settings.mode.warning().map(str::to_owned);
+        let warning = warning.iter().map(|text| (Meaning::Warn, text));
+        let lines: Vec<Line<'_>> = warning
+            .chain(plan)
             .chain(estimate)
             .chain(problems)
             .chain(remarks)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::base::{count, duration};
-use crate::model::{JobSettings, Parallel};
+use crate::model::{JobSettings, Mode, Overflow, Parallel, Share, TrimPolicy};
 
 /// A setting, in the order of the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,16 @@ pub(super) enum Setting {
     Timeout,
     /// Whether invalid lines become failures.
     SkipInvalid,
+    /// Whether requests see each other.
+    Mode,
+    /// What goes first when a chat grows too long.
+    Trim,
+    /// The requests after which a chat is trimmed at the latest.
+    Interval,
+    /// What becomes of a single request that is too long.
+    Overflow,
+    /// The part of the window that is used.
+    Share,
 }
 
 /// The smallest window that is worth stepping to.
@@ -30,9 +40,12 @@ const SMALLEST_WINDOW: u32 = 2_048;
 const MOST_TOKENS: u32 = 10_000_000;
 const MOST_RETRIES: u32 = 1_000;
 const MOST_MINUTES: u64 = 24 * 60;
+const MOST_INTERVAL: u32 = 1_000_000;
+/// Thousandths of a window in a step.
+const SHARE_STEP: u16 = 25;
 
 impl Setting {
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Model,
         Self::Parallel,
         Self::Window,
@@ -40,6 +53,11 @@ impl Setting {
         Self::Retries,
         Self::Timeout,
         Self::SkipInvalid,
+        Self::Mode,
+        Self::Trim,
+        Self::Interval,
+        Self::Overflow,
+        Self::Share,
     ];
 
     /// Its label.
@@ -52,6 +70,11 @@ impl Setting {
             Self::Retries => "retries",
             Self::Timeout => "timeout",
             Self::SkipInvalid => "skip invalid",
+            Self::Mode => "mode",
+            Self::Trim => "trim",
+            Self::Interval => "trim every",
+            Self::Overflow => "too long",
+            Self::Share => "safe share",
         }
     }
 
@@ -75,6 +98,17 @@ impl Setting {
             Self::Retries => settings.retries.to_string(),
             Self::Timeout => duration(settings.timeout),
             Self::SkipInvalid => if settings.skip_invalid { "yes" } else { "no" }.to_owned(),
+            Self::Mode => match settings.mode {
+                Mode::Independent => settings.mode.word().to_owned(),
+                Mode::Conversation => "conversation: answers see earlier requests".to_owned(),
+            },
+            Self::Trim => settings.trim.word().to_owned(),
+            Self::Interval => match settings.trim_interval {
+                0 => "never before it is too long".to_owned(),
+                requests => format!("{} requests at the latest", count(u64::from(requests))),
+            },
+            Self::Overflow => settings.on_overflow.word().to_owned(),
+            Self::Share => settings.safe_share.to_string(),
         }
     }
 }
@@ -98,7 +132,32 @@ pub(super) fn step(setting: Setting, settings: &mut JobSettings, models: &[Strin
             set_minutes(settings, minutes);
         }
         Setting::SkipInvalid => settings.skip_invalid = !settings.skip_invalid,
+        Setting::Mode => settings.mode = next_of(&Mode::ALL, settings.mode, by),
+        Setting::Trim => settings.trim = next_of(&TrimPolicy::ALL, settings.trim, by),
+        Setting::Interval => {
+            let interval = settings.trim_interval.saturating_add_signed(by);
+            settings.trim_interval = interval.min(MOST_INTERVAL);
+        }
+        Setting::Overflow => {
+            settings.on_overflow = next_of(&Overflow::ALL, settings.on_overflow, by);
+        }
+        Setting::Share => {
+            let now = settings.safe_share.thousandths();
+            let next = if by > 0 {
+                now + SHARE_STEP
+            } else {
+                now - SHARE_STEP
+            };
+            settings.safe_share = Share::of_thousandths(next);
+        }
     }
+}
+
+/// The choice after this one or before it, round and round.
+fn next_of<T: Copy + PartialEq>(all: &[T], now: T, by: i32) -> T {
+    let here = all.iter().position(|choice| *choice == now).unwrap_or(0);
+    let step = if by > 0 { 1 } else { all.len() - 1 };
+    all.iter().copied().cycle().nth(here + step).unwrap_or(now)
 }
 
 /// A digit typed at the end of a number.
@@ -119,7 +178,13 @@ pub(super) fn digit(setting: Setting, settings: &mut JobSettings, typed: u32) {
             let minutes = minutes(settings).saturating_mul(10);
             set_minutes(settings, minutes.saturating_add(u64::from(typed)));
         }
-        Setting::Model | Setting::SkipInvalid => {}
+        Setting::Interval => settings.trim_interval = longer(settings.trim_interval, MOST_INTERVAL),
+        Setting::Model
+        | Setting::SkipInvalid
+        | Setting::Mode
+        | Setting::Trim
+        | Setting::Overflow
+        | Setting::Share => {}
     }
 }
 
@@ -141,6 +206,11 @@ pub(super) fn rub(setting: Setting, settings: &mut JobSettings) {
             set_minutes(settings, minutes);
         }
         Setting::SkipInvalid => settings.skip_invalid = false,
+        Setting::Mode => settings.mode = Mode::default(),
+        Setting::Trim => settings.trim = TrimPolicy::default(),
+        Setting::Interval => settings.trim_interval /= 10,
+        Setting::Overflow => settings.on_overflow = Overflow::default(),
+        Setting::Share => settings.safe_share = Share::default(),
     }
 }
 
@@ -211,6 +281,32 @@ mod tests {
             assert!(settings.parallel.fixed() != Some(0) && settings.max_tokens >= 1);
             assert!(settings.timeout >= Duration::from_mins(1));
         }
+    }
+
+    #[test]
+    fn choices_go_round_and_shares_stay_within_their_limits() {
+        let mut settings = JobSettings::default();
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            step(Setting::Trim, &mut settings, &[], -1);
+            seen.push(settings.trim.word());
+        }
+        let round = [
+            "aggressive",
+            "hybrid",
+            "importance",
+            "sliding",
+            "aggressive",
+        ];
+        assert_eq!(seen, round);
+        step(Setting::Mode, &mut settings, &[], 1);
+        assert_eq!(settings.mode, Mode::Conversation);
+        for by in [1, -1] {
+            (0..99).for_each(|_| step(Setting::Share, &mut settings, &[], by));
+        }
+        assert_eq!(settings.safe_share.to_string(), "10 %");
+        rub(Setting::Share, &mut settings);
+        assert_eq!(settings.safe_share, Share::default());
     }
 
     #[test]

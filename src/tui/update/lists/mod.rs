@@ -324,6 +324,11 @@ fn open_row(ui: &mut Ui, latest: &Snapshot) -> Option<Vec<Ask>> {
             watching::open(ui, job, request);
             Vec::new()
         }
+        // Large, the pane shows the trim in full.
+        Row::Trim(_) => {
+            ui.enlarged = !ui.enlarged;
+            Vec::new()
+        }
         Row::Failure(job, class) => {
             let filter = Filter {
                 class: Some(class),
