@@ -196,7 +196,7 @@ fn a_failed_request_leaves_nothing_behind_and_a_retried_one_keeps_its_place() {
 #[test]
 fn a_failed_request_that_is_retried_sees_what_stands_before_it_in_the_file() {
     let mut world = world(12, chat());
-    world.latency = std::time::Duration::from_secs(1);
+    world.latency = Duration::from_secs(1);
     world.policy = Box::new(|number, sent| match (number, sent) {
         (3, 1) => Err(FailureClass::Refused),
         _ => Ok(()),
@@ -377,7 +377,7 @@ fn what_was_learnt_can_be_kept_and_taken_over() {
 #[test]
 fn the_lanes_show_what_their_prompts_consist_of() {
     let mut world = world(100, settings(Mode::Conversation, 2));
-    world.latency = std::time::Duration::from_secs(1);
+    world.latency = Duration::from_secs(1);
     world.run_until(seconds(20.5));
     let view = world.core.overview(world.now).context;
     assert_eq!(
@@ -399,7 +399,7 @@ fn the_lanes_show_what_their_prompts_consist_of() {
 #[test]
 fn a_pause_lets_go_and_a_resume_goes_on_with_the_same_history() {
     let mut world = world(20, settings(Mode::Conversation, 2));
-    world.latency = std::time::Duration::from_secs(1);
+    world.latency = Duration::from_secs(1);
     world.command(6.0, 1, Command::Pause { job: JobId(1) });
     world.command(20.0, 2, Command::Resume { job: JobId(1) });
     world.at(seconds(40.0), Input::Tick);
@@ -451,7 +451,7 @@ proptest! {
             Some((times, class)) if sent <= *times => Err(*class),
             _ => Ok(()),
         });
-        world.run_until(Moment(std::time::Duration::from_hours(50)));
+        world.run_until(Moment(Duration::from_hours(50)));
         world.assert_all_ended();
         assert_sound(&world);
     }
