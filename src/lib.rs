@@ -8,7 +8,7 @@
 //! | 0 | [`base`]: text, units, time stamps |
 //! | 1 | [`model`]: the nouns as plain data |
 //! | 2 | [`intake`], [`sample`], [`stats`], [`config`], [`context`]: files, figures, settings and windows |
-//! | 3 | [`store`], [`inference`], [`simulator`], [`gpu`]: SQLite, the servers and the cards |
+//! | 3 | [`store`], [`inference`], [`simulator`], [`gpu`], [`convert`]: SQLite, the servers, the cards and tables |
 //! | 4 | [`engine`], [`report`]: running requests and writing results |
 //! | 5 | [`control`], [`tui`]: other processes, and the screen |
 //! | 6 | [`cli`]: flags, commands, exit codes |
@@ -18,6 +18,7 @@ pub mod cli;
 pub mod config;
 pub mod context;
 pub mod control;
+pub mod convert;
 pub mod engine;
 pub mod gpu;
 pub mod inference;

@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use super::flags::{
     FileArg, GlobalFlags, GuardFlags, JobFlags, class, file, job, slots, text, window,
 };
+use super::table_flags::Convert;
 use crate::config::{Layer, nearest};
 use crate::context::CacheType;
 use crate::model::{FailureClass, JobName};
@@ -32,6 +33,15 @@ Typed again after an interruption, the same command goes on where it stopped.";
 const SAMPLE_EXAMPLE: &str = "\
 Example:
   batchtop sample 1000 --model gemma3:12b -o candidates.jsonl";
+
+const CONVERT_EXAMPLES: &str = "\
+Examples:
+  batchtop convert candidates.csv --template candidates --model gemma3:12b -o candidates.jsonl
+  batchtop convert people.csv --prompt 'Grade {{ name }}: {{ profile }}' --system-file rubric.txt --preview 3
+  batchtop convert old.csv --encoding windows-1252 --prompt-file ask.txt --id number -o old.jsonl
+
+Templates are those of Jinja: a column is {{ name }}, or {{ row[\"Full name\"] }} where the name has
+spaces; {{ row_number }} counts the rows.";
 
 const PLAN_EXAMPLE: &str = "\
 Example:
@@ -92,6 +102,9 @@ pub enum Command {
     /// Generate a batch file of candidates that share one system prompt
     #[command(after_help = SAMPLE_EXAMPLE)]
     Sample(Sample),
+    /// Make a batch file of a table: CSV, TSV or JSON lines
+    #[command(after_help = CONVERT_EXAMPLES)]
+    Convert(Convert),
     /// Start the simulated server alone
     Simulate(Simulate),
     /// Show, create or check the settings

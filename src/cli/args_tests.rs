@@ -62,6 +62,10 @@ fn no_command_is_the_screen() {
 #[case("demo --headless --requests 10 --seed 3 --keep /tmp/d")]
 #[case("sample 100 -o a.jsonl --csv --seed 3")]
 #[case("sample 100 --model m")]
+#[case(
+    "convert t.csv -o b.jsonl --prompt {{a}} --system s --id nr --model m --temperature 0.5 --max-tokens 9 --schema s.json --separator ; --encoding utf-16le --skip-invalid"
+)]
+#[case("convert - --template candidates --preview 3 --format tsv")]
 #[case("simulate --listen 127.0.0.1:0 --script a.json --log b.jsonl")]
 #[case("config path")]
 #[case("config init")]
@@ -190,6 +194,7 @@ fn the_help_of_run() {
 #[case("export -h")]
 #[case("demo -h")]
 #[case("sample -h")]
+#[case("convert -h")]
 #[case("simulate -h")]
 #[case("retry -h")]
 #[case("config -h")]

@@ -8,12 +8,14 @@ pub mod args;
 pub mod flags;
 pub mod progress;
 pub mod say;
+pub mod table_flags;
 
 mod cards;
 mod check;
 mod completions;
 mod config;
 mod context;
+mod convert;
 mod demo;
 mod doctor;
 mod enqueue;
@@ -93,6 +95,7 @@ fn dispatch(arguments: Arguments, context: &mut Context) -> Outcome {
         Some(Command::Doctor(flags)) => wait(doctor::run(&flags, context)),
         Some(Command::Demo(flags)) => wait(demo::run(&flags, context)),
         Some(Command::Sample(flags)) => sample::run(&flags, context),
+        Some(Command::Convert(flags)) => convert::run(&flags, context),
         Some(Command::Simulate(flags)) => wait(simulate::run(&flags, context)),
         Some(Command::Config { action }) => config::run(action, context),
         Some(Command::Completions { shell }) => completions::completions(shell, context),

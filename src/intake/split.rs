@@ -7,15 +7,24 @@ const CHUNK: usize = 1024 * 1024;
 
 /// One physical line without its line feed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum RawLine<'a> {
-    /// The bytes, with the offset of the first of them in the (decompressed) file.
-    Bytes { at: u64, bytes: &'a [u8] },
+pub enum RawLine<'a> {
+    /// A line that is not too long.
+    Bytes {
+        /// The offset of its first byte in the (decompressed) file.
+        at: u64,
+        /// All of it.
+        bytes: &'a [u8],
+    },
     /// A line longer than allowed; it was read past and is not held.
-    TooLong { bytes: u64 },
+    TooLong {
+        /// Its length.
+        bytes: u64,
+    },
 }
 
 /// Reads lines into one buffer and lends them from there.
-pub(super) struct Splitter<R> {
+#[derive(Debug)]
+pub struct Splitter<R> {
     reader: R,
     buffer: Vec<u8>,
     /// The unread part of the buffer.
@@ -27,7 +36,8 @@ pub(super) struct Splitter<R> {
 }
 
 impl<R: Read> Splitter<R> {
-    pub(super) fn new(reader: R, longest: usize) -> Self {
+    /// Lines of at most `longest` bytes.
+    pub fn new(reader: R, longest: usize) -> Self {
         Self {
             reader,
             buffer: vec![0; CHUNK],
@@ -39,16 +49,17 @@ impl<R: Read> Splitter<R> {
     }
 
     /// Bytes of the lines given out so far, line feeds included.
-    pub(super) const fn bytes(&self) -> u64 {
+    pub const fn bytes(&self) -> u64 {
         self.at
     }
 
-    pub(super) fn into_inner(self) -> R {
+    /// The input.
+    pub fn into_inner(self) -> R {
         self.reader
     }
 
     /// The next line, or nothing at the end.
-    pub(super) fn next_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
+    pub fn next_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
         let mut searched = 0;
         loop {
             let unread = self.buffer.get(self.start..self.end).unwrap_or_default();

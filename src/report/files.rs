@@ -161,14 +161,16 @@ fn standard_output(source: io::Error) -> ReportError {
 }
 
 /// A file that appears under its name only when it is complete.
-struct Fresh {
+#[derive(Debug)]
+pub struct Fresh {
     file: BufWriter<File>,
     partial: PathBuf,
     path: PathBuf,
 }
 
 impl Fresh {
-    fn create(path: &Path) -> Result<Self, ReportError> {
+    /// Begins a file beside `path`. Without [`Fresh::finish`] nothing is left of it.
+    pub fn create(path: &Path) -> Result<Self, ReportError> {
         let mut name = path.file_name().unwrap_or(path.as_os_str()).to_os_string();
         name.push(format!(".{}.part", std::process::id()));
         let partial = path.with_file_name(name);
@@ -185,7 +187,8 @@ impl Fresh {
         write_line(line, &mut self.file).map_err(|source| unwritable(&self.path, source))
     }
 
-    fn finish(mut self) -> Result<(), ReportError> {
+    /// Puts it in its place, complete and on the disk.
+    pub fn finish(mut self) -> Result<(), ReportError> {
         self.file
             .flush()
             .and_then(|()| self.file.get_ref().sync_all())
@@ -201,6 +204,16 @@ impl Fresh {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Write for Fresh {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod check;
 mod conversation;
-#[cfg(test)]
+mod convert;
 mod damage;
 mod interrupts;
 mod output;
