@@ -8,11 +8,12 @@
 //! | 0 | [`base`]: text, units, time stamps |
 //! | 1 | [`model`]: the nouns as plain data |
 //! | 2 | [`intake`], [`sample`], [`stats`], [`config`], [`context`]: files, figures, settings and windows |
-//! | 3 | [`store`], [`inference`], [`simulator`], [`gpu`], [`convert`]: SQLite, the servers, the cards and tables |
+//! | 3 | [`store`], [`inference`], [`simulator`], [`gpu`], [`convert`], [`analysis`]: SQLite, the servers, the cards, tables and results |
 //! | 4 | [`engine`], [`report`]: running requests and writing results |
 //! | 5 | [`control`], [`tui`]: other processes, and the screen |
 //! | 6 | [`cli`]: flags, commands, exit codes |
 
+pub mod analysis;
 pub mod base;
 pub mod cli;
 pub mod config;

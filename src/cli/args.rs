@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use super::flags::{
     FileArg, GlobalFlags, GuardFlags, JobFlags, class, file, job, slots, text, window,
 };
-use super::table_flags::Convert;
+use super::table_flags::{Analyze, Compare, Convert};
 use crate::config::{Layer, nearest};
 use crate::context::CacheType;
 use crate::model::{FailureClass, JobName};
@@ -42,6 +42,11 @@ Examples:
 
 Templates are those of Jinja: a column is {{ name }}, or {{ row[\"Full name\"] }} where the name has
 spaces; {{ row_number }} counts the rows.";
+
+const ANALYZE_EXAMPLES: &str = "\
+Examples:
+  batchtop analyze candidates.results.jsonl candidates.errors.jsonl --csv scores.csv
+  batchtop analyze 3 --score-path grade.total --json";
 
 const PLAN_EXAMPLE: &str = "\
 Example:
@@ -105,6 +110,11 @@ pub enum Command {
     /// Make a batch file of a table: CSV, TSV or JSON lines
     #[command(after_help = CONVERT_EXAMPLES)]
     Convert(Convert),
+    /// Say what is in results: success, tokens, times and scores
+    #[command(after_help = ANALYZE_EXAMPLES)]
+    Analyze(Analyze),
+    /// Hold two runs of the same requests against each other
+    Compare(Compare),
     /// Start the simulated server alone
     Simulate(Simulate),
     /// Show, create or check the settings

@@ -65,6 +65,9 @@ fn no_command_is_the_screen() {
 #[case(
     "convert t.csv -o b.jsonl --prompt {{a}} --system s --id nr --model m --temperature 0.5 --max-tokens 9 --schema s.json --separator ; --encoding utf-16le --skip-invalid"
 )]
+#[case("analyze a.jsonl b.jsonl --csv c.csv --columns custom_id,score --score-path a.b --json")]
+#[case("analyze 3 --score-pattern x")]
+#[case("compare a.jsonl 3 --json")]
 #[case("convert - --template candidates --preview 3 --format tsv")]
 #[case("simulate --listen 127.0.0.1:0 --script a.json --log b.jsonl")]
 #[case("config path")]
@@ -194,6 +197,8 @@ fn the_help_of_run() {
 #[case("export -h")]
 #[case("demo -h")]
 #[case("sample -h")]
+#[case("analyze -h")]
+#[case("compare -h")]
 #[case("convert -h")]
 #[case("simulate -h")]
 #[case("retry -h")]

@@ -10,8 +10,10 @@ pub mod progress;
 pub mod say;
 pub mod table_flags;
 
+mod analyze;
 mod cards;
 mod check;
+mod compare;
 mod completions;
 mod config;
 mod context;
@@ -96,6 +98,8 @@ fn dispatch(arguments: Arguments, context: &mut Context) -> Outcome {
         Some(Command::Demo(flags)) => wait(demo::run(&flags, context)),
         Some(Command::Sample(flags)) => sample::run(&flags, context),
         Some(Command::Convert(flags)) => convert::run(&flags, context),
+        Some(Command::Analyze(flags)) => analyze::run(&flags, context),
+        Some(Command::Compare(flags)) => compare::run(&flags, context),
         Some(Command::Simulate(flags)) => wait(simulate::run(&flags, context)),
         Some(Command::Config { action }) => config::run(action, context),
         Some(Command::Completions { shell }) => completions::completions(shell, context),

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum, ValueHint};
 
 use super::flags::{FileArg, file, text};
+use crate::analysis::Column;
 use crate::convert::Encoding;
 
 /// Flags of `convert`.
@@ -40,7 +41,7 @@ pub struct Convert {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "system", help_heading = REQUESTS)]
     pub system_file: Option<PathBuf>,
 
-    /// Column or template that gives the `custom_id` [default: column custom_id, id or candidate_id, else the row's number]
+    /// Column or template that gives the `custom_id` [default: column `custom_id`, `id` or `candidate_id`, else the row's number]
     #[arg(long, value_name = "COLUMN", value_parser = text(), help_heading = REQUESTS)]
     pub id: Option<String>,
 
@@ -79,6 +80,67 @@ pub struct Convert {
     /// Write nothing; show the first N requests, the estimate of tokens and the size of the result
     #[arg(long, value_name = "N", conflicts_with = "output")]
     pub preview: Option<u16>,
+}
+
+/// Where scores are looked for, in `analyze` and `compare`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ScoreFlags {
+    /// Field that holds the score in answers that are JSON, such as result.score [default: found]
+    #[arg(long, value_name = "PATH", value_parser = text())]
+    pub score_path: Option<String>,
+
+    /// Regular expression whose first group is the score
+    #[arg(long, value_name = "REGEX", value_parser = text(), conflicts_with = "score_path")]
+    pub score_pattern: Option<String>,
+}
+
+/// Flags of `analyze`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Analyze {
+    /// Result files, or one job; `-` is standard input
+    #[arg(value_name = "FILE|JOB", required = true, value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub results: Vec<FileArg>,
+
+    /// Where scores are.
+    #[command(flatten)]
+    pub score: ScoreFlags,
+
+    /// Write every result as a row of a CSV file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
+
+    /// Columns of that file, with commas between them [default: all]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "csv", value_parser = column(), hide_possible_values = true)]
+    pub columns: Vec<Column>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `compare`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Compare {
+    /// Result file or job
+    #[arg(value_name = "A", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub first: FileArg,
+
+    /// Result file or job over the same ids
+    #[arg(value_name = "B", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub second: FileArg,
+
+    /// Where scores are.
+    #[command(flatten)]
+    pub score: ScoreFlags,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn column() -> impl TypedValueParser<Value = Column> {
+    PossibleValuesParser::new(Column::ALL.iter().map(|column| column.name()))
+        .try_map(|name| Column::from_name(&name).ok_or("no such column"))
 }
 
 const REQUESTS: &str = "What the requests say";

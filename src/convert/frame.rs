@@ -35,6 +35,15 @@ pub(super) struct Block {
     pub(super) end: Option<RowProblem>,
 }
 
+/// The first row of a table.
+#[derive(Debug)]
+pub(super) enum HeaderRow {
+    /// Its bytes and the line it begins on.
+    Whole(Vec<u8>, u64),
+    /// It has no end.
+    Broken(RowProblem),
+}
+
 /// Gives blocks of rows.
 pub(super) struct Framer<R> {
     input: R,
@@ -63,19 +72,19 @@ impl<R: Read> Framer<R> {
         }
     }
 
-    /// Takes the first row off, with its line; nothing where there is none.
-    pub(super) fn header(&mut self) -> io::Result<Option<Result<(Vec<u8>, u64), RowProblem>>> {
+    /// Takes the first row off; nothing where there is none.
+    pub(super) fn header(&mut self) -> io::Result<Option<HeaderRow>> {
         let Some(mut block) = self.next_block()? else {
             return Ok(None);
         };
         if block.frames.is_empty() {
-            return Ok(block.end.map(Err));
+            return Ok(block.end.map(HeaderRow::Broken));
         }
         let frame = block.frames.remove(0);
         let row = block.bytes.get(frame.bytes).unwrap_or_default().to_vec();
         self.rows -= 1;
         self.first = Some(block);
-        Ok(Some(Ok((row, frame.line))))
+        Ok(Some(HeaderRow::Whole(row, frame.line)))
     }
 
     /// The next rows; nothing at the end.

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Tokens;
 use encoding::Decoded;
-use frame::{Framer, LONGEST_ROW};
+use frame::{Framer, HeaderRow, LONGEST_ROW};
 use pipeline::{Rendered, Stop, Work};
 use table::{Header, Splitter};
 
@@ -161,9 +161,10 @@ fn header<R: Read>(
     recipe: &Recipe,
 ) -> Result<Header, ConvertError> {
     let row = framer.header().map_err(ConvertError::Read)?;
-    let (row, line) = row
-        .ok_or(ConvertError::Empty)?
-        .map_err(ConvertError::Header)?;
+    let (row, line) = match row.ok_or(ConvertError::Empty)? {
+        HeaderRow::Whole(row, line) => (row, line),
+        HeaderRow::Broken(problem) => return Err(ConvertError::Header(problem)),
+    };
     let header = Splitter::new(separator)
         .split(&row)
         .and_then(|fields| Header::new(&fields))

@@ -74,13 +74,13 @@ pub struct Recipe {
 enum System {
     /// The same for every row, as JSON.
     Constant(String, u64),
-    Template(Template),
+    Template(Box<Template>),
 }
 
 #[derive(Debug)]
 enum Id {
     Usual,
-    Template(Template),
+    Template(Box<Template>),
 }
 
 /// A request that was made of a row.
@@ -106,18 +106,18 @@ impl Recipe {
             .transpose()?
             .map(|template| match template.constant() {
                 Some(text) => System::Constant(json(text), text.len() as u64),
-                None => System::Template(template),
+                None => System::Template(Box::new(template)),
             });
         let id = match &wording.id {
             None => Id::Usual,
             Some(template) if template.contains("{{") => {
-                Id::Template(Template::new("id", template.clone())?)
+                Id::Template(Box::new(Template::new("id", template.clone())?))
             }
             // The name of a column, which need not be an identifier.
-            Some(column) => Id::Template(Template::new(
-                "id",
-                format!("{{{{ row[{}] }}}}", json(column)),
-            )?),
+            Some(column) => {
+                let template = format!("{{{{ row[{}] }}}}", json(column));
+                Id::Template(Box::new(Template::new("id", template)?))
+            }
         };
         let model = wording.model.as_ref();
         Ok(Self {
@@ -211,22 +211,23 @@ impl Recipe {
 
 /// What stands behind the text of the prompt.
 fn tail(wording: &Wording) -> String {
-    let mut tail = "}]".to_owned();
-    if let Some((name, schema)) = &wording.schema {
+    let format = wording.schema.as_ref().map(|(name, schema)| {
         // No string of JSON holds a line end, so that this takes nothing from one.
         let schema: String = schema.split(['\n', '\r']).map(str::trim).collect();
-        tail += &format!(
-            ",\"response_format\":{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":{},\"schema\":{schema}}}}}",
-            json(name)
-        );
-    }
-    if let Some(max_tokens) = wording.max_tokens {
-        tail += &format!(",\"max_tokens\":{max_tokens}");
-    }
-    if let Some(temperature) = wording.temperature {
-        tail += &format!(",\"temperature\":{temperature}");
-    }
-    tail + "}}\n"
+        let name = json(name);
+        format!(
+            ",\"response_format\":{{\"type\":\"json_schema\",\"json_schema\":{{\"name\":{name},\"schema\":{schema}}}}}"
+        )
+    });
+    let max_tokens = wording
+        .max_tokens
+        .map(|number| format!(",\"max_tokens\":{number}"));
+    let temperature = wording
+        .temperature
+        .map(|number| format!(",\"temperature\":{number}"));
+    let fields = [format, max_tokens, temperature];
+    let fields: String = fields.into_iter().flatten().collect();
+    format!("}}]{fields}}}}}\n")
 }
 
 /// A text as JSON. Writing text to memory cannot fail.

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use batchtop::analysis::{Analyzer, ScoreRule, read_results};
 use batchtop::base::{bytes, count};
 use batchtop::context::{Budget, Role, Trigger, Turn, fit};
+use batchtop::convert::{Reading, Recipe, Wording, convert};
 use batchtop::engine::{Admit, Engine, Handle, Options, Parts, Scope, start};
 use batchtop::gpu::Simulated;
 use batchtop::inference::{Ollama, Timeouts};
 use batchtop::intake::{Rules, open, read_all};
 use batchtop::model::{JobId, JobSettings, JobState, Parallel, Share, Tokens, TrimPolicy};
-use batchtop::sample::SYSTEM_PROMPT;
+use batchtop::sample::{SYSTEM_PROMPT, csv_header, csv_row};
 use batchtop::simulator::{Answers, Length, ModelScript, Script, Simulator};
 use batchtop::store::Store;
 
@@ -41,6 +43,12 @@ fn main() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     if is_wanted("reading") {
         reading(folder.path(), &runtime)?;
+    }
+    if is_wanted("convert") {
+        converting(folder.path())?;
+    }
+    if is_wanted("analyze") {
+        analyzing(folder.path())?;
     }
     if is_wanted("engine") {
         for requests in [1_000, 20_000, BATCH] {
@@ -150,6 +158,59 @@ fn reading(folder: &Path, runtime: &tokio::runtime::Runtime) -> Result<(), Failu
         &format!("{took:.2} s, database {database}, peak memory {peak}"),
     );
     Ok(())
+}
+
+/// `convert` of a table of 300,000 candidates, with a template of the kind that people write.
+fn converting(folder: &Path) -> Result<(), Failure> {
+    let path = folder.join("candidates.csv");
+    let mut file = BufWriter::new(File::create(&path)?);
+    writeln!(file, "{}", csv_header())?;
+    for index in 0..300_000 {
+        writeln!(file, "{}", csv_row(1, index))?;
+    }
+    file.flush()?;
+    let size = path.metadata()?.len();
+    let recipe = Recipe::new(&Wording::new("Grade {{ name }}: {{ profile }}".to_owned()))?;
+    let mut output = BufWriter::new(File::create(folder.join("converted.jsonl"))?);
+    let started = now();
+    let converted = convert(open(&path)?, &recipe, &Reading::default(), &mut output)?;
+    say_speed("convert", converted.requests, size, started);
+    Ok(())
+}
+
+/// `analyze` of as many answers as the batch has requests, four times over.
+fn analyzing(folder: &Path) -> Result<(), Failure> {
+    let path = folder.join("results.jsonl");
+    let mut file = BufWriter::new(File::create(&path)?);
+    for n in 0..4 * BATCH {
+        let (score, time) = (n % 11, n % 977);
+        writeln!(
+            file,
+            r#"{{"id":"batch_req_1_{n}","custom_id":"cand-{n:06}","response":{{"status_code":200,"request_id":"req_1_{n}","body":{{"id":"chatcmpl-1_{n}","object":"chat.completion","created":1790000000,"model":"{MODEL}","choices":[{{"index":0,"message":{{"role":"assistant","content":"{{\"score\": {score}, \"reason\": \"Number {n} has rebuilt the rota of a ward and says so with figures; the direction of the study stays open.\"}}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":2100,"completion_tokens":{time},"total_tokens":3000}},"batchtop":{{"attempts":1,"wall_ms":{time}.25,"first_token_ms":12.5,"total_ms":900.1,"prefill_ms":80,"decode_ms":700}}}}}},"error":null}}"#
+        )?;
+    }
+    file.flush()?;
+    let size = path.metadata()?.len();
+    let mut analyzer = Analyzer::new(ScoreRule::Detect);
+    let started = now();
+    read_results(open(&path)?, |observation| {
+        analyzer.add(&observation);
+        Ok(())
+    })?;
+    let summary = analyzer.finish();
+    say_speed("analyze", summary.results, size, started);
+    Ok(())
+}
+
+fn say_speed(name: &str, lines: u64, size: u64, started: Instant) {
+    let took = started.elapsed().as_secs_f64();
+    let speed = bytes((size as f64 / took) as u64);
+    let (lines, size) = (count(lines), bytes(size));
+    let peak = peak_memory().map_or_else(|| "n/a".to_owned(), bytes);
+    say(
+        name,
+        &format!("{lines} lines, {size} in {took:.2} s, {speed}/s, peak memory {peak}"),
+    );
 }
 
 /// The engine over a server that answers in no time.

@@ -1,6 +1,7 @@
 //! The command line as a person or a script meets it: the real binary, its exit codes, its two
 //! streams and its files.
 
+mod analyze;
 mod check;
 mod conversation;
 mod convert;

@@ -1,0 +1,26 @@
+//! Says what is in results: how many succeeded, what they cost, and what scores the answers give.
+//!
+//! [`read_results`] takes a result file apart into [`Observation`]s, whoever wrote it; those of a
+//! job in the queue are made of its answers. [`Analyzer`] folds them into a [`Summary`], which is
+//! plain and serialises. [`Export`] writes them as CSV, [`Comparison`] holds two runs of the same
+//! requests against each other.
+
+mod compare;
+mod export;
+mod observation;
+mod reading;
+mod score;
+mod spread;
+mod summary;
+mod summary_text;
+
+pub use compare::{Change, Comparer, Comparison};
+pub use export::{Column, Export, guarded};
+pub use observation::{Ending, LineError, Observation, Seen};
+pub use reading::{Lines, Reading, read_results};
+pub use score::{Score, ScoreRule, Spot};
+pub use spread::{Bar, Spread};
+pub use summary::{Analyzer, Duplicates, FailureCount, Ids, Length, ScoreSummary, Summary};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+//! A summary as people read it.
+
+use std::fmt::Write;
+
+use super::observation::LineError;
+use super::reading::Reading;
+use super::score::Spot;
+use super::spread::{Bar, Spread};
+use super::summary::{Ids, Length, ScoreSummary, Summary};
+use crate::base::{count, elide, share, shown};
+
+/// Columns of the longest bar.
+const WIDEST: u64 = 40;
+/// Ids that are written out.
+const LISTED: usize = 5;
+
+/// Lines of text. Writing to a `String` cannot fail.
+#[derive(Default)]
+pub(super) struct Text(pub(super) String);
+
+impl Text {
+    pub(super) fn line(&mut self, line: &str) {
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    pub(super) fn entry(&mut self, name: &str, value: &str) {
+        let _ = writeln!(self.0, "  {name:<16}{value}");
+    }
+}
+
+impl Summary {
+    /// All of it for people, as lines of plain text.
+    pub fn report(&self) -> String {
+        let mut text = Text::default();
+        let success = share(self.answers, self.results);
+        let (results, answers) = (count(self.results), count(self.answers));
+        text.line(&format!("{results} results, {answers} answers ({success})"));
+        for (class, failure) in &self.failures {
+            let sample = elide(&shown(&failure.sample), 60);
+            let value = format!(
+                "{}: {}: {sample}",
+                elide(&shown(class), 40),
+                count(failure.count)
+            );
+            text.entry("failed", &value);
+        }
+        names(&mut text, "model", &self.models);
+        names(&mut text, "ended by", &self.finish_reasons);
+        let total = |total: u64| format!(", {} in all", count(total));
+        spread(
+            &mut text,
+            "prompt tokens",
+            self.prompt_tokens,
+            &total(self.prompt_tokens_total),
+        );
+        spread(
+            &mut text,
+            "answer tokens",
+            self.answer_tokens,
+            &total(self.answer_tokens_total),
+        );
+        spread(&mut text, "time, ms", self.wall_ms, "");
+        spread(&mut text, "first token, ms", self.first_token_ms, "");
+        if let Some(scores) = &self.scores {
+            score(&mut text, scores);
+        }
+        lengths(&mut text, "longest", &self.longest);
+        lengths(&mut text, "shortest", &self.shortest);
+        ids(&mut text, "empty", &self.empty);
+        ids(&mut text, "refusals", &self.refusals);
+        if self.duplicates.texts > 0 {
+            let (answers, texts) = (count(self.duplicates.answers), count(self.duplicates.texts));
+            text.entry(
+                "duplicates",
+                &format!("{answers} answers share {texts} texts"),
+            );
+        }
+        for (times, excerpt) in &self.duplicates.most {
+            text.entry(
+                "",
+                &format!("{} × {}", count(*times), elide(&shown(excerpt), 60)),
+            );
+        }
+        text.0
+    }
+}
+
+impl Reading {
+    /// What could not be read, for people: what is wrong, and what to do.
+    pub fn problems(&self) -> Vec<(String, &'static str)> {
+        let kinds = [
+            (LineError::NotJson, self.not_json),
+            (LineError::Request, self.requests),
+            (LineError::NotAResult, self.not_results),
+        ];
+        let met = kinds.into_iter().filter_map(|(error, lines)| {
+            let first = lines.first?;
+            let what = match lines.count {
+                1 => format!("line {first}: {error}"),
+                more => format!("line {first} and {} others: {error}", count(more - 1)),
+            };
+            Some((what, error.cure()))
+        });
+        met.collect()
+    }
+}
+
+fn names(text: &mut Text, title: &str, counts: &std::collections::BTreeMap<String, u64>) {
+    for (name, number) in counts.iter().take(10) {
+        text.entry(
+            title,
+            &format!("{}: {}", elide(&shown(name), 60), count(*number)),
+        );
+    }
+}
+
+/// A number without digits that say nothing.
+pub(super) fn number(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        format!("{number:.0}")
+    } else if number.abs() < 1e6 {
+        format!("{number:.2}")
+    } else {
+        format!("{number:e}")
+    }
+}
+
+fn spread(text: &mut Text, title: &str, spread: Option<Spread>, more: &str) {
+    let Some(spread) = spread else { return };
+    let value = format!(
+        "mean {}, median {}, 90 % {}, 99 % {}, {} to {}{more}",
+        number(spread.mean),
+        number(spread.median),
+        number(spread.p90),
+        number(spread.p99),
+        number(spread.least),
+        number(spread.most),
+    );
+    text.entry(title, &value);
+}
+
+fn score(text: &mut Text, scores: &ScoreSummary) {
+    let spot = match &scores.spot {
+        Spot::Field(path) => format!("field `{}`", elide(&shown(path), 40)),
+        Spot::Fraction => "text such as `8/10`".to_owned(),
+        Spot::Words => "text such as `score: 8`".to_owned(),
+        Spot::Pattern => "the pattern".to_owned(),
+    };
+    let valid = scores.spread.map_or(0, |spread| spread.count);
+    text.line(&format!("{} scores, from {spot}", count(valid)));
+    if let Some(spread) = scores.spread {
+        let quantiles = format!(
+            "mean {}, median {}, 10 % {}, 90 % {}, {} to {}",
+            number(spread.mean),
+            number(spread.median),
+            number(spread.p10),
+            number(spread.p90),
+            number(spread.least),
+            number(spread.most),
+        );
+        text.entry("score", &quantiles);
+    }
+    let most = scores.bars.iter().map(|bar| bar.count).max().unwrap_or(0);
+    for bar in &scores.bars {
+        bars(text, bar, most, valid);
+    }
+    ids(text, "invalid score", &scores.invalid);
+    ids(text, "no score", &scores.missing);
+}
+
+fn bars(text: &mut Text, bar: &Bar, most: u64, all: u64) {
+    let title = if bar.from.total_cmp(&bar.to).is_eq() {
+        number(bar.from)
+    } else {
+        format!("{} – {}", number(bar.from), number(bar.to))
+    };
+    let width = (bar.count * WIDEST).div_ceil(most.max(1));
+    // The space belongs to the bar, so that there are never two.
+    let drawn = "█".repeat(width as usize) + if width > 0 { " " } else { "" };
+    text.line(&format!(
+        "  {title:>15} {drawn}{} ({})",
+        count(bar.count),
+        share(bar.count, all)
+    ));
+}
+
+fn lengths(text: &mut Text, title: &str, lengths: &[Length]) {
+    let words: Vec<_> = lengths
+        .iter()
+        .map(|length| {
+            let id = elide(&shown(&length.custom_id), 30);
+            format!("{id} {}", count(length.characters))
+        })
+        .collect();
+    if !words.is_empty() {
+        text.entry(title, &format!("{} characters", words.join(", ")));
+    }
+}
+
+fn ids(text: &mut Text, title: &str, ids: &Ids) {
+    if ids.count == 0 {
+        return;
+    }
+    let names: Vec<_> = ids
+        .first
+        .iter()
+        .take(LISTED)
+        .map(|id| elide(&shown(id), 30))
+        .collect();
+    let more = if ids.count > names.len() as u64 {
+        " …"
+    } else {
+        ""
+    };
+    text.entry(
+        title,
+        &format!("{}: {}{more}", count(ids.count), names.join(", ")),
+    );
+}

@@ -1,0 +1,112 @@
+//! `analyze` and `compare`: what is said of results, wherever they come from.
+
+use batchtop::simulator::Action;
+use serde_json::Value;
+
+use crate::support::{Stage, batch, marked};
+
+fn results(scores: &[(&str, &str)]) -> String {
+    let line = |(id, text): &(&str, &str)| {
+        let text = Value::from(*text);
+        format!(
+            r#"{{"custom_id":"{id}","response":{{"status_code":200,"body":{{"model":"m","choices":[{{"message":{{"content":{text}}},"finish_reason":"stop"}}]}}}},"error":null}}"#
+        ) + "\n"
+    };
+    scores.iter().map(line).collect()
+}
+
+fn json(stage: &Stage, command: &str) -> Value {
+    serde_json::from_str(&stage.run(command).with(0).out).unwrap()
+}
+
+#[test]
+fn a_job_and_its_files_say_the_same() {
+    let refusal = Action::Error {
+        status: 400,
+        text: "no".into(),
+    };
+    let stage = Stage::failing([marked("r2", refusal)]);
+    stage.write("b.jsonl", batch(6));
+    stage.run("run b.jsonl").with(1);
+    let mut of_files = json(&stage, "analyze b.results.jsonl b.errors.jsonl --json");
+    let mut of_job = json(&stage, "analyze 1 --json");
+    assert_eq!(of_files["results"], 6);
+    assert_eq!(of_files["failures"]["refused"]["count"], 1);
+    for told in [&mut of_files, &mut of_job] {
+        // What came from where is told of files only.
+        told.as_object_mut().unwrap().remove("files");
+    }
+    assert_eq!(of_files, of_job);
+}
+
+#[test]
+fn scores_go_to_a_spreadsheet_and_formulas_do_not() {
+    let stage = Stage::new();
+    let answers = results(&[
+        ("a", "{\"score\":7}"),
+        ("=1+1", "@SUM(A1) 3/10"),
+        ("c", "-2"),
+    ]);
+    stage.write("r.jsonl", answers);
+    stage
+        .run("analyze r.jsonl --csv s.csv --columns custom_id,score,answer")
+        .with(0)
+        .saying("the results are in s.csv");
+    insta::assert_snapshot!("spreadsheet", stage.read("s.csv"));
+}
+
+#[test]
+fn a_pattern_finds_what_nobody_would_guess() {
+    let stage = Stage::new();
+    stage.write("r.jsonl", results(&[("a", "note=3"), ("b", "note=5")]));
+    let told = json(&stage, "analyze r.jsonl --score-pattern note=(\\d) --json");
+    assert_eq!(told["scores"]["spread"]["mean"], 4.0);
+    stage
+        .run("analyze r.jsonl --score-pattern (")
+        .with(2)
+        .saying("`--score-pattern` is no regular expression");
+}
+
+#[test]
+fn files_that_are_no_results_are_refused_in_clear_words() {
+    let stage = Stage::new();
+    let whole = results(&[("a", "1/10")]);
+    stage.write("cut.jsonl", whole.clone() + &whole[..30]);
+    stage
+        .run("analyze cut.jsonl")
+        .with(0)
+        .saying("warning: cut.jsonl: line 2: the line is not one JSON object")
+        .saying("the file was cut off");
+    stage.run("sample 2 -o batch.jsonl").with(0);
+    stage
+        .run("analyze batch.jsonl")
+        .with(2)
+        .saying("the line is a request and not a result")
+        .saying("`batch.jsonl` holds no result");
+    stage.write("text.jsonl", "hello\n");
+    stage
+        .run("analyze text.jsonl")
+        .with(2)
+        .saying("holds no result");
+    stage
+        .run("analyze nothing.jsonl")
+        .with(2)
+        .saying("no such file");
+}
+
+#[test]
+fn two_files_are_compared() {
+    let stage = Stage::new();
+    stage.write("a.jsonl", results(&[("a", "1/10"), ("b", "5/10")]));
+    stage.write("b.jsonl", results(&[("b", "7/10"), ("a", "1/10")]));
+    stage
+        .run("compare a.jsonl b.jsonl")
+        .with(0)
+        .printing("b: 5 → 7");
+    let told = json(&stage, "compare a.jsonl b.jsonl --json");
+    assert_eq!(
+        (&told["both"], &told["shift"]),
+        (&Value::from(2), &Value::from(1.0))
+    );
+    stage.run("compare - -").with(2).saying("only once");
+}
