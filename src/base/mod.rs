@@ -8,4 +8,4 @@ mod units;
 pub use ring::Ring;
 pub use stamp::{Moment, Stamp};
 pub use text::{elide, shown, width};
-pub use units::{bytes, count, duration, energy, money, rate, share};
+pub use units::{bytes, count, duration, energy, money, rate, share, short};

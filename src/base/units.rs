@@ -15,6 +15,16 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// A large number in short: `950`, `12,400`, `79.9 M`, `1.2 G`.
+pub fn short(number: u64) -> String {
+    const MILLION: f64 = 1e6;
+    match number as f64 {
+        n if n < MILLION => count(number),
+        n if n < 999.95 * MILLION => format!("{:.1} M", n / MILLION),
+        n => format!("{:.1} G", n / MILLION / 1000.0),
+    }
+}
+
 /// Bytes in decimal units, as file managers and disks count: `1.4 GB`.
 pub fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
@@ -133,6 +143,15 @@ mod tests {
     #[case(u64::MAX, "18,446,744,073,709,551,615")]
     fn counts(#[case] number: u64, #[case] text: &str) {
         assert_eq!(count(number), text);
+    }
+
+    #[rstest]
+    #[case(950, "950")]
+    #[case(12_400, "12,400")]
+    #[case(79_900_000, "79.9 M")]
+    #[case(1_230_000_000, "1.2 G")]
+    fn large_numbers(#[case] number: u64, #[case] text: &str) {
+        assert_eq!(short(number), text);
     }
 
     #[rstest]

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub use super::learnt_args::{Forget, Probe, Profile, ProfileAction};
+
 use super::flags::{
     FileArg, GlobalFlags, GuardFlags, JobFlags, class, file, job, slots, text, window,
 };
@@ -100,6 +102,10 @@ pub enum Command {
     /// Say whether a model fits the card with a window and a number of slots
     #[command(after_help = PLAN_EXAMPLE)]
     Plan(Plan),
+    /// Find out how large a window and how many requests at once a model bears here
+    Probe(Probe),
+    /// Show or forget what runs have learnt about models
+    Profile(Profile),
     /// Say what is well with server, models, data folder and settings, and what is not
     Doctor(Doctor),
     /// Run a generated batch on a built-in simulated server

@@ -203,6 +203,8 @@ fn the_help_of_run() {
 #[case("simulate -h")]
 #[case("retry -h")]
 #[case("config -h")]
+#[case("probe -h")]
+#[case("profile -h")]
 fn the_help_of_a_command(#[case] line: &str) {
     insta::assert_snapshot!(format!("help_of_{}", line.replace(" -h", "")), help(line));
 }

@@ -1,5 +1,6 @@
 //! The cards of this machine, for commands that look once.
 
+use super::context::Context;
 use crate::base::bytes;
 use crate::gpu::{Absent, Lazy, Places, Sampler, detect};
 use crate::inference::{Ollama, Server};
@@ -32,6 +33,26 @@ pub(super) fn of(server: &Ollama) -> Box<dyn Sampler> {
             .unwrap_or_default(),
         proc: places.proc,
     })
+}
+
+/// What the cards of the server are called in profiles: those of this machine by what identifies
+/// them, those of another by its address.
+pub(super) async fn identity(context: &Context) -> String {
+    match context.server() {
+        Ok(server) if server.is_local() => name(&read().await),
+        Ok(server) => format!("cards at {}", server.address()),
+        Err(_) => String::new(),
+    }
+}
+
+/// What identifies all cards that can hold a model together.
+pub(super) fn name(readings: &Readings) -> String {
+    let large = readings.cards.iter().filter(|card| card.is_large());
+    let ids: Vec<&str> = large.map(|card| card.id.as_str()).collect();
+    if ids.is_empty() {
+        return "no card".to_owned();
+    }
+    ids.join(" + ")
 }
 
 /// A card in a line.

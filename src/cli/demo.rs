@@ -109,7 +109,6 @@ async fn show(
             return Err(trouble);
         }
     }
-    session.handle.work(Scope::Everything).await;
     let desk = Desk::new(context.paths.data.clone(), context.server_at(url)?, no_card);
     screen::over(session, desk, context, look).await
 }

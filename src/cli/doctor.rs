@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::args::Doctor;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
-use super::{cards, plan};
+use super::{cards, plan, profile};
 use crate::base::{Stamp, bytes, count, shown};
 use crate::context::Guard;
 use crate::inference::{Ollama, Server, is_same_model};
@@ -52,6 +52,7 @@ impl Finding {
 
 pub(super) async fn run(flags: &Doctor, context: &mut Context) -> Outcome {
     let mut findings = vec![settings(context), folder(context), queue(context)];
+    findings.extend(learnt(context));
     findings.extend(server(context).await);
     findings.extend(own_cards(context).await);
     if flags.json {
@@ -133,6 +134,22 @@ fn queue(context: &Context) -> Finding {
     }
 }
 
+/// What runs have learnt; a queue that cannot be read was told already.
+fn learnt(context: &Context) -> Option<Finding> {
+    let reader = Reader::open(&context.paths.data).ok().flatten()?;
+    let profiles = reader.profiles().ok()?;
+    let finding = Finding::new("profile", State::Well, profile::summary(&profiles));
+    Some(match profiles.unreadable {
+        0 => finding,
+        rotten => Finding {
+            state: State::Warning,
+            ..finding.hint(format!(
+                "{rotten} stored profiles cannot be read and are passed over"
+            ))
+        },
+    })
+}
+
 async fn server(context: &Context) -> Vec<Finding> {
     let server = match context.server() {
         Ok(server) => server,
@@ -161,7 +178,8 @@ async fn fit(context: &Context, server: &Ollama) -> Option<Finding> {
     let settings = &context.loaded.settings;
     let model = settings.model.as_deref()?;
     // A model that the server does not have was told already.
-    let outlook = plan::of_model(server, model, &plan::wish(settings)).await;
+    let learnt = profile::overhead(context, model).await;
+    let outlook = plan::of_model(server, model, &plan::wish(settings), learnt).await;
     let outlook = outlook.ok()?;
     let text = outlook.sentences().swap_remove(0);
     let advice = outlook.plan.advice();

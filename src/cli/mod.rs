@@ -23,9 +23,12 @@ mod doctor;
 mod enqueue;
 mod export;
 mod jobs;
+mod learnt_args;
 mod log;
 mod outcome;
 mod plan;
+mod probe;
+mod profile;
 mod queue;
 mod run;
 mod sample;
@@ -94,6 +97,8 @@ fn dispatch(arguments: Arguments, context: &mut Context) -> Outcome {
         Some(Command::Remove(flags)) => wait(queue::remove(&flags, context)),
         Some(Command::Export(flags)) => export::run(&flags, context),
         Some(Command::Plan(flags)) => wait(plan::run(&flags, context)),
+        Some(Command::Probe(flags)) => wait(probe::run(&flags, context)),
+        Some(Command::Profile(flags)) => profile::run(&flags, context),
         Some(Command::Doctor(flags)) => wait(doctor::run(&flags, context)),
         Some(Command::Demo(flags)) => wait(demo::run(&flags, context)),
         Some(Command::Sample(flags)) => sample::run(&flags, context),

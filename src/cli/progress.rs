@@ -1,5 +1,6 @@
 //! How far a job is, in one line or one JSON object.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -280,6 +281,10 @@ struct JobLine<'a> {
     eta_seconds: Option<f64>,
     energy_joules: Option<f64>,
     energy_is_estimate: bool,
+    reuse_share: Option<f64>,
+    reused_tokens: Option<u64>,
+    saved_seconds: Option<f64>,
+    low_reuse: &'a [Arc<str>],
 }
 
 #[derive(Serialize)]
@@ -351,6 +356,8 @@ impl<'a> Line<'a> {
 impl<'a> JobLine<'a> {
     fn of(job: &'a JobView) -> Self {
         let counts = &job.counts;
+        let reuse = &job.reuse.total;
+        let known = Some(reuse).filter(|reuse| reuse.is_known());
         Self {
             id: job.id.0,
             name: &job.name,
@@ -367,6 +374,10 @@ impl<'a> JobLine<'a> {
             eta_seconds: job.eta.map(|left| left.as_secs_f64()),
             energy_joules: job.energy.map(|energy| energy.joules),
             energy_is_estimate: job.energy.is_some_and(|energy| energy.is_estimate()),
+            reuse_share: reuse.share(),
+            reused_tokens: known.map(|reuse| reuse.reused.0),
+            saved_seconds: known.map(|reuse| reuse.saved.as_secs_f64()),
+            low_reuse: &job.reuse.causes,
         }
     }
 }

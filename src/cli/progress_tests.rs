@@ -7,7 +7,7 @@ use super::*;
 use crate::base::Stamp;
 use crate::model::{
     Card, CardMemory, ContextView, Counts, Energy, HistoryView, LatencyView, RateView, Readings,
-    ServerView, TakenReadings, Tokens,
+    Reuse, ReuseView, ServerView, TakenReadings, Tokens,
 };
 
 fn job(state: JobState) -> JobView {
@@ -32,6 +32,15 @@ fn job(state: JobState) -> JobView {
             joules: 72_000.5,
             estimated: 0.0,
         }),
+        reuse: ReuseView {
+            total: Reuse {
+                requests: 12_000,
+                prompt: Tokens(29_000_000),
+                reused: Tokens(27_900_000),
+                saved: Duration::from_mins(93),
+            },
+            ..ReuseView::default()
+        },
     }
 }
 

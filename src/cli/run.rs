@@ -7,8 +7,8 @@ use super::check::path;
 use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
-use super::plan;
 use super::session::{Followed, Goal, Session};
+use super::{plan, profile};
 use crate::base::{count, duration};
 use crate::context::Wish;
 use crate::engine::{Admit, AdmitError, Scope, check_installed};
@@ -23,6 +23,7 @@ const MODELS_PLANNED: usize = 3;
 pub(super) async fn run(flags: &Run, context: &mut Context) -> Outcome {
     let mut settings = context.loaded.settings.job();
     settings.limit = flags.job.limit;
+    profile::tell_recommendation(&settings, context);
     let file = path(&flags.file);
     let seen = match flags.file {
         FileArg::Standard => None,
@@ -132,7 +133,8 @@ async fn tell_plan(server: &Ollama, id: JobId, context: &mut Context) -> Result<
         },
     );
     for model in job.models.iter().take(MODELS_PLANNED) {
-        let Ok(outlook) = plan::of_model(server, model, &wish).await else {
+        let learnt = profile::overhead(context, model).await;
+        let Ok(outlook) = plan::of_model(server, model, &wish, learnt).await else {
             continue;
         };
         if refuses && outlook.surely_spills() {
@@ -330,6 +332,10 @@ fn conclude(id: JobId, flags: &Run, context: &mut Context) -> Outcome {
         ));
     }
     summarize(&job, context);
+    let reuse = reader.reuse(id)?;
+    if reuse.is_known() {
+        context.say.note(&format!("prefix reuse {reuse}"));
+    }
     Ok(if written.errors > 0 {
         End::SomeFailed
     } else {

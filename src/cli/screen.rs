@@ -11,7 +11,7 @@ use super::cards;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::run::whole_path;
-use super::session::{Session, owner};
+use super::session::{Session, name_card, owner};
 use crate::config::{Color, ConfigFile, Problem, nearest, print, read_file};
 use crate::control;
 use crate::engine::Scope;
@@ -28,7 +28,6 @@ pub(super) async fn run(files: &[PathBuf], context: &mut Context) -> Outcome {
     let server = context.server()?;
     match Session::open_if_free(context, server, false).await? {
         Some(session) => {
-            session.handle.work(Scope::Everything).await;
             let desk = Desk::new(context.paths.data.clone(), context.server()?, cards::look);
             over(session, desk, context, look).await
         }
@@ -56,8 +55,14 @@ pub(super) async fn over(
         drain,
         desk: Box::new(desk),
     };
+    let handle = session.handle.clone();
+    // The first picture does not wait for the driver of a card.
+    let begin = async {
+        name_card(&handle, context).await;
+        handle.work(Scope::Everything).await;
+    };
     // The loop of the screen holds all that it draws: too much to pass around by value.
-    let screen = Box::pin(tui::run(run, look));
+    let screen = Box::pin(async { tokio::join!(begin, tui::run(run, look)).1 });
     let left = session.beside(screen, drain).await;
     let is_interrupted = session.is_interrupted();
     let ended = session.close().await;

@@ -63,6 +63,18 @@ pub(super) enum Followed {
     Interrupted,
 }
 
+/// Names the card that what is learnt is kept for. Drivers take some tenths of a second to answer
+/// for the first time.
+pub(super) async fn name_card(handle: &Handle, context: &Context) {
+    let simulated = handle.snapshots().borrow().simulated;
+    let card = if simulated {
+        "simulated".to_owned()
+    } else {
+        cards::identity(context).await
+    };
+    handle.card(card).await;
+}
+
 impl Session {
     /// Takes the queue and starts an engine that does nothing yet. It is an error when another
     /// process has the queue.
@@ -72,7 +84,9 @@ impl Session {
         simulated: bool,
     ) -> Result<Self, Trouble> {
         let opened = Self::open_if_free(context, server, simulated).await?;
-        opened.ok_or_else(|| owned(&context.paths.data))
+        let session = opened.ok_or_else(|| owned(&context.paths.data))?;
+        name_card(&session.handle, context).await;
+        Ok(session)
     }
 
     /// The same; `None` when another process has the queue.
@@ -239,6 +253,7 @@ pub(super) async fn owner(folder: &Path) -> Result<Owner, Trouble> {
     }
 }
 
+/// The queue belongs to another process.
 pub(super) fn owned(folder: &Path) -> Trouble {
     let who = Owner::read(folder).map_or_else(
         || "another process".to_owned(),

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::standing::standing;
 use crate::base::{bytes, count, duration, share, shown};
-use crate::model::{Bill, Job, JobSettings};
+use crate::model::{Bill, Job, JobSettings, Reuse};
 use crate::store::{FailureGroup, FindError, Trims};
 
 #[derive(Debug, Serialize)]
@@ -15,6 +15,7 @@ struct Shown<'a> {
     #[serde(flatten)]
     job: &'a Job,
     bill: &'a Bill,
+    reuse: Reuse,
     failures: &'a [FailureGroup],
     trims: &'a Trims,
 }
@@ -33,15 +34,17 @@ pub(super) fn run(flags: &Show, context: &mut Context) -> Outcome {
     let prices = context.loaded.settings.prices();
     let bill = Bill::of(job.energy, &job.counts, &prices);
     let trims = reader.trims(job.id, TRIMS)?;
+    let reuse = reader.reuse(job.id)?;
     if flags.json {
         context.say.json(&Shown {
             job: &job,
             bill: &bill,
+            reuse,
             failures: &failures,
             trims: &trims,
         })?;
     } else {
-        let lines = lines(&job, &bill, &failures).into_iter();
+        let lines = lines(&job, (&bill, &reuse), &failures).into_iter();
         for line in lines.chain(trim_lines(&trims)) {
             context.say.line(&line)?;
         }
@@ -56,7 +59,7 @@ fn known(parts: &[String]) -> String {
     parts.join(", ")
 }
 
-fn lines(job: &Job, bill: &Bill, failures: &[FailureGroup]) -> Vec<String> {
+fn lines(job: &Job, (bill, reuse): (&Bill, &Reuse), failures: &[FailureGroup]) -> Vec<String> {
     let counts = &job.counts;
     let settings = &job.settings;
     let optional = |number: Option<String>| number.unwrap_or_else(|| "server's choice".to_owned());
@@ -107,16 +110,11 @@ fn lines(job: &Job, bill: &Bill, failures: &[FailureGroup]) -> Vec<String> {
         format!("priority   {}", job.priority),
         format!("created    {}", job.created.local()),
     ]);
+    let reuse = Some(reuse).filter(|reuse| reuse.is_known());
+    lines.extend(reuse.map(|reuse| format!("reuse      {reuse}")));
     lines.extend(job.started.map(|at| format!("started    {}", at.local())));
     lines.extend(job.finished.map(|at| format!("finished   {}", at.local())));
-    for group in failures {
-        let sample = shown(&group.sample);
-        lines.push(format!(
-            "failure    {} × {}: {sample}",
-            count(group.count),
-            group.class
-        ));
-    }
+    lines.extend(failures.iter().map(failure));
     lines
 }
 
@@ -155,4 +153,13 @@ fn trim_lines(trims: &Trims) -> Vec<String> {
         )
     }));
     lines
+}
+
+fn failure(group: &FailureGroup) -> String {
+    let sample = shown(&group.sample);
+    format!(
+        "failure    {} × {}: {sample}",
+        count(group.count),
+        group.class
+    )
 }

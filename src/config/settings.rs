@@ -179,6 +179,21 @@ settings! {
     /// Whether a job may run although part of its model does not fit the cards.
     allow_spill: bool = false,
         "job.allow_spill", "BATCHTOP_ALLOW_SPILL", ();
+    /// Whether the requests of a job see each other.
+    mode: Mode = Mode::Independent,
+        "job.mode", "BATCHTOP_MODE", ();
+    /// What goes first when a history is too long.
+    trim: TrimPolicy = TrimPolicy::Sliding,
+        "job.trim", "BATCHTOP_TRIM", ();
+    /// What becomes of a single request that is too long.
+    on_overflow: Overflow = Overflow::Fail,
+        "job.on_overflow", "BATCHTOP_ON_OVERFLOW", ();
+    /// A history is trimmed after so many requests at the latest; 0 is never.
+    trim_interval: u32 = 50,
+        "job.trim_interval", "BATCHTOP_TRIM_INTERVAL", limits::TRIM_INTERVAL;
+    /// The part of the window that prompt and answer may take.
+    safe_share: Share = Share::default(),
+        "job.safe_share", "BATCHTOP_SAFE_SHARE", ();
     /// Whether card and clock are watched, and less is sent when they ask for it.
     guard: bool = true,
         "guard.enabled", "BATCHTOP_GUARD", ();
@@ -203,21 +218,6 @@ settings! {
     /// The hours of the day in which requests are sent.
     hours: Option<Hours> = None,
         "guard.hours", "BATCHTOP_HOURS", ();
-    /// Whether the requests of a job see each other.
-    mode: Mode = Mode::Independent,
-        "job.mode", "BATCHTOP_MODE", ();
-    /// What goes first when a history is too long.
-    trim: TrimPolicy = TrimPolicy::Sliding,
-        "job.trim", "BATCHTOP_TRIM", ();
-    /// What becomes of a single request that is too long.
-    on_overflow: Overflow = Overflow::Fail,
-        "job.on_overflow", "BATCHTOP_ON_OVERFLOW", ();
-    /// A history is trimmed after so many requests at the latest; 0 is never.
-    trim_interval: u32 = 50,
-        "job.trim_interval", "BATCHTOP_TRIM_INTERVAL", limits::TRIM_INTERVAL;
-    /// The part of the window that prompt and answer may take.
-    safe_share: Share = Share::default(),
-        "job.safe_share", "BATCHTOP_SAFE_SHARE", ();
     /// How long Ctrl-C waits for what is in flight.
     drain: Duration = Duration::from_secs(10),
         "run.drain", "BATCHTOP_DRAIN", limits::DRAIN;

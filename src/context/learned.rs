@@ -16,7 +16,7 @@ pub struct Ground {
     pub card: String,
     /// Window of one slot, where it was set.
     pub num_ctx: Option<u32>,
-    /// Slots.
+    /// Requests at a time; 0 where that is left to be found.
     pub slots: u32,
 }
 

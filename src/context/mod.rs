@@ -10,6 +10,8 @@ mod fit;
 mod guard;
 mod learned;
 mod plan;
+mod probe;
+mod profile;
 mod savings;
 mod score;
 mod shape;
@@ -23,8 +25,12 @@ pub use facts::{ModelFacts, Outlook, WindowFrom, Wish, room};
 pub use fit::{Budget, Fit, TooLong, Trigger, fit, least};
 pub use guard::{Guard, GuardStep};
 pub use learned::{Ground, LearnedLimit};
-pub use plan::{MARGIN, Needs, Plan, Question, Room, Verdict, largest_slots, largest_window};
-pub use savings::{ReuseCause, ReuseMeter, ReuseSigns, Reused};
+pub use plan::{
+    MARGIN, Needs, Plan, Question, Room, Verdict, largest_slots, largest_window, measured_overhead,
+};
+pub use probe::{Figures, Reach, Recommendation, Step, Stop, Trial};
+pub use profile::{Learnt, Probed, Profile};
+pub use savings::{ColdRate, ReuseCause, ReuseMeter, ReuseSigns, Reused};
 pub use score::is_marked;
 pub use shape::{ModelShape, ShapeError};
 pub use turn::{Role, Turn};

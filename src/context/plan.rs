@@ -184,6 +184,15 @@ impl Question<'_> {
     }
 }
 
+/// What computing needs, as a load showed it: the size of the loaded model less its weights and its
+/// keys and values. `None` where the rest is no overhead: less than nothing, or so much that
+/// something else is in the figure.
+pub fn measured_overhead(shape: &ModelShape, weights: u64, size: u64, load: &Load) -> Option<u64> {
+    const MOST: u64 = 8 << 30;
+    let known = weights.checked_add(shape.cache_bytes(load))?;
+    size.checked_sub(known).filter(|rest| *rest <= MOST)
+}
+
 /// The largest window that fits with as many slots, in steps of 256 tokens. `None` where none
 /// does or nothing is known.
 pub fn largest_window(question: &Question<'_>) -> Option<u64> {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Timings, Tokens, Usage};
 
@@ -30,11 +30,45 @@ pub struct Reused {
     pub counted: bool,
 }
 
+/// The rate at which a server reads prompts of which nothing is cached.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ColdRate {
+    tokens: f64,
+    seconds: f64,
+}
+
+impl ColdRate {
+    /// Learns from a prompt that cannot have been cached: the first one after a load, or the
+    /// first of its prefix. Figures of nothing are left alone.
+    pub fn learn(&mut self, prompt: Tokens, prefill: Duration) {
+        if prompt.0 == 0 || prefill.is_zero() {
+            return;
+        }
+        self.tokens = self.tokens * FADING + prompt.0 as f64;
+        self.seconds = self.seconds * FADING + prefill.as_secs_f64();
+    }
+
+    /// Tokens a second; `None` before the first prompt, and where what was stored is no rate.
+    pub fn per_second(&self) -> Option<f64> {
+        let rate = self.tokens / self.seconds;
+        (self.seconds > 0.0 && rate.is_finite() && rate > 0.0).then_some(rate)
+    }
+
+    /// Whether a prompt that took so long can have been cold: a cached part makes it look faster
+    /// than the server can read. While nothing is known, it cannot be said.
+    pub fn may_be_cold(&self, prompt: Tokens, prefill: Duration) -> Option<bool> {
+        const FASTER: f64 = 1.5;
+        let seen = prompt.0 as f64 / prefill.as_secs_f64();
+        Some(seen <= self.per_second()? * FASTER)
+    }
+}
+
 /// Measures reuse over the requests of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct ReuseMeter {
-    cold_tokens: f64,
-    cold_seconds: f64,
+    /// The rate that times are compared with.
+    pub cold: ColdRate,
     /// Requests of which reuse is known.
     pub judged: u64,
     /// Requests of which it is not, because the rate was not known or the server did not say.
@@ -93,16 +127,12 @@ impl ReuseMeter {
     /// Learns the rate of reading from a prompt that cannot have been cached: the first one after
     /// a load, or the first of its prefix.
     pub fn learn_cold(&mut self, prompt: Tokens, prefill: Duration) {
-        if prompt.0 == 0 || prefill.is_zero() {
-            return;
-        }
-        self.cold_tokens = self.cold_tokens * FADING + prompt.0 as f64;
-        self.cold_seconds = self.cold_seconds * FADING + prefill.as_secs_f64();
+        self.cold.learn(prompt, prefill);
     }
 
     /// Tokens a second that the server reads when nothing is cached.
     pub fn cold_rate(&self) -> Option<f64> {
-        (self.cold_seconds > 0.0).then(|| self.cold_tokens / self.cold_seconds)
+        self.cold.per_second()
     }
 
     /// Takes the figures of one answered request.
@@ -211,7 +241,7 @@ mod tests {
         Usage {
             prompt: Some(Tokens(prompt)),
             cached: cached.map(Tokens),
-            answer: None,
+            ..Usage::default()
         }
     }
 
@@ -300,6 +330,18 @@ mod tests {
         for (cause, words) in causes.iter().zip(expected) {
             assert!(cause.to_string().contains(words), "{cause}");
         }
+    }
+
+    #[test]
+    fn a_prompt_that_was_read_too_fast_was_not_cold() {
+        let mut cold = ColdRate::default();
+        let second = Duration::from_secs(1);
+        assert_eq!(cold.may_be_cold(Tokens(1_000), second), None);
+        cold.learn(Tokens(1_000), second);
+        assert_eq!(cold.may_be_cold(Tokens(1_200), second), Some(true));
+        assert_eq!(cold.may_be_cold(Tokens(9_000), second), Some(false));
+        let stored: ColdRate = serde_json::from_str(r#"{"tokens":-5,"seconds":1e308}"#).unwrap();
+        assert_eq!(stored.per_second(), None);
     }
 
     #[test]

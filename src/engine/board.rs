@@ -10,9 +10,10 @@ use super::core::{End, Now, Overview, Published};
 use super::history::History;
 use super::ledger::Ledger;
 use crate::base::{Moment, Ring, Stamp};
+use crate::context::ReuseCause;
 use crate::model::{
     Event, EventKind, FailedCount, Failure, FailureClass, HistoryView, Job, JobId, JobState,
-    JobView, LoadedModel, RateView, Readings, RequestId, ServerView, Snapshot,
+    JobView, LoadedModel, RateView, Readings, RequestId, Reuse, ReuseView, ServerView, Snapshot,
 };
 use crate::stats::{Eta, Latency, Rates};
 use crate::store::Write;
@@ -43,6 +44,7 @@ pub(super) struct Board {
     history: History,
     cards: Cards,
     ledger: Ledger,
+    reuse: HashMap<JobId, ReuseView>,
 }
 
 impl Board {
@@ -62,6 +64,7 @@ impl Board {
             history: History::new(now),
             cards: Cards::new(),
             ledger: Ledger::new(jobs),
+            reuse: HashMap::new(),
         }
     }
 
@@ -87,6 +90,20 @@ impl Board {
     /// The energy that is not on its way to the disk yet.
     pub(super) fn flush(&mut self) -> Vec<Write> {
         self.ledger.flush()
+    }
+
+    /// What the jobs saved in earlier processes.
+    pub(super) fn saved(&mut self, totals: HashMap<JobId, Reuse>) {
+        for (job, total) in totals {
+            self.reuse.entry(job).or_default().total = total;
+        }
+    }
+
+    /// Why a job reuses little; nothing when it does not.
+    pub(super) fn causes(&mut self, job: JobId, causes: &[ReuseCause]) {
+        let shown = self.reuse.entry(job).or_default();
+        let causes = causes.iter().map(|cause| cause.to_string().into());
+        shown.causes = causes.collect();
     }
 
     pub(super) fn event(&mut self, event: Event, now: Moment) {
@@ -129,6 +146,9 @@ impl Board {
                 self.history.ended(now, tokens);
                 self.prompts.add(now, 1, usage.prompt.unwrap_or_default().0);
                 self.latency.add(timings.wall);
+                if let Some(one) = Reuse::of(&usage, &timings) {
+                    self.reuse.entry(published.job).or_default().total.add(&one);
+                }
             }
             End::Failed(failure) => {
                 self.answers.add(now, 1, 0);
@@ -162,6 +182,7 @@ impl Board {
                 eta_p90,
                 running_for: *running_for,
                 energy: self.ledger.energy(job.id),
+                reuse: self.reuse.get(&job.id).cloned().unwrap_or_default(),
             }
         });
         let jobs: Arc<[JobView]> = jobs.collect();

@@ -15,14 +15,16 @@ use tokio::time::{Instant, sleep_until};
 use super::board::Board;
 use super::core::{Core, Effect, Input, Now, Ticket};
 use super::handle::{Ask, Handle};
+use super::learning::{About, Learning};
 use super::sampling::Sampling;
 use super::tasks::{Ended, Patience, Tasks};
 use crate::base::{Moment, Stamp};
+use crate::context::{ModelFacts, ModelShape};
 use crate::gpu::Sampler;
-use crate::inference::{Server, Warmth};
+use crate::inference::Server;
 use crate::model::{
-    CommandError, Done, Event, EventKind, Failure, GuardLimits, LoadOptions, Readings, RequestId,
-    Snapshot,
+    Answer, CommandError, Done, Event, EventKind, Failure, GuardLimits, LoadOptions, Readings,
+    RequestId, Snapshot,
 };
 use crate::store::{Reply, Store, StoreError, Write, Writer};
 
@@ -105,11 +107,14 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     store.recover()?;
     let jobs = store.jobs()?;
     let failed = store.failed()?;
+    let learning = Learning::new(store.profiles()?.all);
+    let reuse = store.reuse()?;
     let (replies_in, replies) = mpsc::channel(REPLIES);
     let (writer, thread) = Writer::start(store, replies_in)?;
     let sampling = Sampling::start(cards, options.sample)?;
     let start = Instant::now();
     let mut board = Board::new(server.address(), options.simulated, &jobs, Moment::ZERO);
+    board.saved(reuse);
     for one in failed {
         board.failed_before(one);
     }
@@ -124,6 +129,8 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     let driver = Driver {
         core,
         board,
+        learning,
+        shape: None,
         tasks: Tasks::new(server),
         patience: Patience {
             first_byte: options.first_byte,
@@ -149,6 +156,9 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
 struct Driver<S> {
     core: Core,
     board: Board,
+    learning: Learning,
+    /// The shape of the model that was last asked about.
+    shape: Option<(LoadOptions, ModelShape)>,
     tasks: Tasks<S>,
     patience: Patience,
     writer: Writer,
@@ -196,6 +206,7 @@ impl<S: Server> Driver<S> {
             changed = true;
         }
         self.publish();
+        self.store_learnt(true);
         self.finish(replies, thread).await
     }
 
@@ -265,6 +276,7 @@ impl<S: Server> Driver<S> {
                 self.step(Input::Work(scope));
             }
             Some(Ask::Look) => self.readings_awaited = true,
+            Some(Ask::Card(card)) => self.learning.card(card),
             Some(Ask::Writer(reply)) => drop(reply.send(self.writer.clone())),
             Some(Ask::Stop(drain)) => self.step(Input::Stop(drain)),
             // Nobody is left to ask for anything.
@@ -298,13 +310,12 @@ impl<S: Server> Driver<S> {
 
     fn task_ended(&mut self, ended: Ended) {
         match ended {
-            Ended::Answer(request, send, result) => self.step(Input::Ended(request, send, result)),
+            Ended::Answer(request, send, mut result) => {
+                self.learn(request, &mut result);
+                self.step(Input::Ended(request, send, result));
+            }
             Ended::Warm(load, result) => {
                 self.asked_loaded = None;
-                let loaded = result.as_ref().ok().and_then(|it| it.loaded.as_ref());
-                if let Some(window) = loaded.and_then(|it| it.window) {
-                    self.step(Input::Window(load.clone(), window));
-                }
                 self.warmed(load, result);
             }
             Ended::Probe(Ok(version)) => {
@@ -312,7 +323,7 @@ impl<S: Server> Driver<S> {
                 self.step(Input::Probed(Ok(())));
             }
             Ended::Probe(Err(failure)) => self.step(Input::Probed(Err(failure))),
-            Ended::Looked(load, result) => self.step(Input::Looked(load, result)),
+            Ended::Looked(load, result) => self.looked(load, result),
             Ended::Loaded(models) => {
                 self.step(Input::Loaded(models.clone()));
                 self.board.loaded(models);
@@ -321,13 +332,35 @@ impl<S: Server> Driver<S> {
         }
     }
 
-    /// What the server says of a model that it has just loaded is known before anything is sent.
-    fn warmed(&mut self, load: LoadOptions, result: Result<Warmth, Failure>) {
-        let loaded = result
-            .as_ref()
-            .ok()
-            .and_then(|warmth| warmth.loaded.clone());
-        self.step(Input::Warmed(load, result.map(|warmth| warmth.took)));
+    /// A plan is made with what earlier loads have shown, and learning needs the model's shape.
+    fn looked(&mut self, load: LoadOptions, mut result: Result<Box<ModelFacts>, Failure>) {
+        if let Ok(facts) = &mut result {
+            facts.learnt = self.learning.overhead(&load);
+            let shape = facts.shape.as_ref().ok().cloned();
+            self.shape = shape.map(|shape| (load.clone(), shape));
+        }
+        self.step(Input::Looked(load, result));
+    }
+
+    /// What the server says of a model that it has just loaded, and what earlier runs have learnt
+    /// of it, is known before anything is sent.
+    fn warmed(&mut self, load: LoadOptions, result: Result<(Duration, Box<About>), Failure>) {
+        let result = result.map(|(took, mut about)| {
+            let shape = self.shape.as_ref().filter(|(of, _)| *of == load);
+            about.shape = shape.map(|(_, shape)| shape.clone());
+            let loaded = about.loaded.clone();
+            if let Some(window) = loaded.as_ref().and_then(|it| it.window) {
+                self.step(Input::Window(load.clone(), window));
+            }
+            let recalled = self.learning.loaded(load.clone(), *about);
+            self.core.recall_learned(&load, recalled);
+            (took, loaded)
+        });
+        let (took, loaded) = result.map_or_else(
+            |failure| (Err(failure), None),
+            |(took, loaded)| (Ok(took), loaded),
+        );
+        self.step(Input::Warmed(load, took));
         if let Some(loaded) = loaded {
             self.step(Input::Loaded(vec![loaded]));
         }
@@ -353,12 +386,48 @@ impl<S: Server> Driver<S> {
         }
     }
 
+    /// Learns from the end of a request before it is stored.
+    fn learn(&mut self, request: RequestId, result: &mut Result<Box<Answer>, Failure>) {
+        let job = match result {
+            Ok(answer) => self.learning.answered(request, answer),
+            Err(failure) => {
+                self.learning.failed(request, failure);
+                None
+            }
+        };
+        let news = job.and_then(|job| Some((job, self.learning.news(job)?)));
+        if let Some((job, text)) = news {
+            self.tell(Event {
+                at: Stamp::now(),
+                job: Some(job),
+                kind: EventKind::LowReuse,
+                text,
+            });
+        }
+    }
+
+    fn store_learnt(&mut self, is_end: bool) {
+        if let Some((load, lanes)) = self.core.lanes_found() {
+            self.learning.lanes(load, lanes);
+        }
+        let now = self.now();
+        for profile in self.learning.take_due(now.moment, now.stamp, is_end) {
+            self.write(Write::Learn(Box::new(profile)), None);
+        }
+    }
+
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Write(write, ticket) => self.write(write, ticket),
-                Effect::Send(sending) => self.tasks.send(*sending, self.patience),
-                Effect::Abort(request) => self.tasks.abort(request),
+                Effect::Send(sending) => {
+                    self.learning.sent(&sending, Stamp::now());
+                    self.tasks.send(*sending, self.patience);
+                }
+                Effect::Abort(request) => {
+                    self.learning.dropped(request);
+                    self.tasks.abort(request);
+                }
                 Effect::Look(load) => self.tasks.look(load),
                 Effect::Warm(load, needed) => self.tasks.warm(load, needed),
                 Effect::AbortWarm => self.tasks.abort_warm(),
@@ -408,9 +477,12 @@ impl<S: Server> Driver<S> {
 
     fn publish(&mut self) {
         let now = self.now();
-        let mut snapshot =
-            self.board
-                .snapshot(self.core.overview(now.moment), now.moment, now.stamp);
+        self.store_learnt(false);
+        let overview = self.core.overview(now.moment);
+        if let Some(job) = overview.active {
+            self.board.causes(job, &self.learning.causes(job));
+        }
+        let mut snapshot = self.board.snapshot(overview, now.moment, now.stamp);
         self.tasks.fill_in(&mut snapshot.lanes, self.core.loaded());
         snapshot.watched = self.tasks.watched(*self.watched.borrow());
         self.snapshots.send_replace(Arc::new(snapshot));

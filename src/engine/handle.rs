@@ -28,6 +28,7 @@ pub(super) enum Ask {
     Admitted(Box<Job>, oneshot::Sender<()>),
     Work(Scope),
     Look,
+    Card(String),
     Writer(oneshot::Sender<Writer>),
     Stop(Duration),
 }
@@ -66,6 +67,12 @@ impl Handle {
     pub fn look(&self) {
         // A driver that is too busy to hear it reads them anyway.
         let _ = self.asks.try_send(Ask::Look);
+    }
+
+    /// Names the card that the models run on: what is learnt is kept for this card.
+    pub async fn card(&self, card: String) {
+        // An engine that has ended learns nothing more.
+        let _ = self.asks.send(Ask::Card(card)).await;
     }
 
     /// The latest picture of the run, at most ten a second.

@@ -12,6 +12,7 @@ mod driver;
 mod facts;
 mod handle;
 mod history;
+mod learning;
 mod ledger;
 mod phases;
 mod retry;

@@ -11,17 +11,20 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 
 use super::core::{SendId, Sending};
 use super::facts::ask_facts;
+use super::learning::About;
 use super::phases::Slots;
 use super::tail::Tail;
 use crate::context::ModelFacts;
 use crate::inference::{
-    Call, Heard, InstalledModel, Progress, Server, TimeLimits, Warmth, is_same_model, nearest,
+    Call, Heard, InstalledModel, Progress, Server, TimeLimits, is_same_model, nearest,
 };
 use crate::model::{
-    Answer, Failure, FailureClass, LaneView, LoadOptions, LoadedModel, Phase, RequestId,
+    Answer, Failure, FailureClass, LaneView, LoadOptions, LoadedModel, Phase, RequestId, Tokens,
     WatchedAnswer,
 };
 
+/// A warm model answers within milliseconds (Ollama 0.33); what took longer was a load.
+const RELOAD: Duration = Duration::from_millis(500);
 /// Installed models named in a message at most.
 const NAMES_SHOWN: usize = 12;
 
@@ -30,7 +33,7 @@ const NAMES_SHOWN: usize = 12;
 pub(super) enum Ended {
     Answer(RequestId, SendId, Result<Box<Answer>, Failure>),
     Looked(LoadOptions, Result<Box<ModelFacts>, Failure>),
-    Warm(LoadOptions, Result<Warmth, Failure>),
+    Warm(LoadOptions, Result<(Duration, Box<About>), Failure>),
     Probe(Result<String, Failure>),
     Loaded(Vec<LoadedModel>),
     /// It was aborted, or what it would have told is not needed.
@@ -278,17 +281,30 @@ async fn warm<S: Server>(
     server: &S,
     options: &LoadOptions,
     needed: &[String],
-) -> Result<Warmth, Failure> {
+) -> Result<(Duration, Box<About>), Failure> {
     let installed = server.installed().await?;
-    for name in needed {
-        if !installed
-            .iter()
-            .any(|model| is_same_model(&model.name, name))
-        {
-            return Err(missing(name, &installed));
-        }
+    let found = |name: &str| installed.iter().find(|it| is_same_model(&it.name, name));
+    if let Some(name) = needed.iter().find(|name| found(name).is_none()) {
+        return Err(missing(name, &installed));
     }
-    server.warm(options).await
+    // What a profile wants to know is an extra: not to know it is no failure.
+    let before = server.loaded().await.unwrap_or_default();
+    let warmth = server.warm(options).await?;
+    let model = found(&options.model);
+    let about = About {
+        digest: model.and_then(|model| model.digest.clone()),
+        is_fresh: warmth.took > RELOAD || !before.iter().any(|it| serves(it, options)),
+        weights: model.and_then(|model| model.size),
+        shape: None,
+        loaded: warmth.loaded,
+    };
+    Ok((warmth.took, Box::new(about)))
+}
+
+/// Whether a model in the server's memory is the one that is wanted, as it is wanted.
+fn serves(loaded: &LoadedModel, options: &LoadOptions) -> bool {
+    let window = options.num_ctx.map(|window| Tokens(window.into()));
+    is_same_model(&loaded.name, &options.model) && (window.is_none() || loaded.window == window)
 }
 
 /// The failure of a model that is not installed: what there is instead, and what may be meant.

@@ -15,6 +15,7 @@ mod lines;
 mod message;
 mod place;
 mod problem;
+mod prompt;
 mod source;
 mod split;
 mod survey;
@@ -23,6 +24,7 @@ mod tools;
 
 pub use lines::{InvalidLine, Item, Lines, ReadError, Rules};
 pub use problem::{Lead, Problem, ProblemCode, Remarks};
+pub use prompt::Prompt;
 pub use source::{Input, OpenError, SourceSeen, fingerprint, open};
 pub use split::{RawLine, Splitter};
 pub use survey::{Count, Longest, SharedPrompt, Survey, Surveyor, read_all};

@@ -43,6 +43,8 @@ pub struct Survey {
     pub models: Vec<Count>,
     /// Valid requests that name no model.
     pub without_model: u64,
+    /// Bytes of JSON that models read as text, in all valid requests.
+    pub prompt_bytes: u64,
     /// Estimate of the tokens of all prompts.
     pub estimated_tokens: Tokens,
     /// The prompt beginnings that at least two requests share, at most 10, the heaviest first.
@@ -133,7 +135,6 @@ pub struct Surveyor {
     unknown: Tally,
     prefixes: HashMap<u64, SharedPrompt>,
     request_bytes: u64,
-    prompt_bytes: u64,
     longest_prompt: u64,
     is_broken: bool,
 }
@@ -167,7 +168,7 @@ impl Surveyor {
             self.problem(&Problem::empty_file());
         }
         self.list_shared_prompts();
-        self.survey.estimated_tokens = Tokens::estimated(self.prompt_bytes);
+        self.survey.estimated_tokens = Tokens::estimated(self.survey.prompt_bytes);
         self.survey.models = self.models.sorted();
         self.survey.without_effect = self.without_effect.sorted();
         self.survey.unknown_fields = self.unknown.sorted();
@@ -209,7 +210,7 @@ impl Surveyor {
             self.unknown.add(path);
         }
         self.request_bytes += request.body.len() as u64;
-        self.prompt_bytes += remarks.prompt_bytes;
+        survey.prompt_bytes += remarks.prompt_bytes;
         if remarks.prompt_bytes > self.longest_prompt || survey.longest.is_none() {
             self.longest_prompt = remarks.prompt_bytes;
             survey.longest = Some(Longest {

@@ -89,6 +89,10 @@ pub struct Usage {
     pub prompt: Option<Tokens>,
     /// Those of them that the server says it did not evaluate again. Ollama 0.33 never says.
     pub cached: Option<Tokens>,
+    /// Those of them that were not evaluated again: as the server counts, or else as the time it
+    /// took shows. `None` where neither can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reused: Option<Tokens>,
     /// Tokens generated, thinking and the end mark included.
     pub answer: Option<Tokens>,
 }
@@ -108,6 +112,10 @@ pub struct Timings {
     pub prefill: Option<Duration>,
     /// From the first generated token to the last: `answer - 1` steps.
     pub decode: Option<Duration>,
+    /// What evaluating the reused part would have taken; `None` where the rate of reading is not
+    /// known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saved: Option<Duration>,
 }
 
 impl Timings {

@@ -38,6 +38,8 @@ pub enum EventKind {
     Loaded,
     /// A model that was loaded had to be loaded again: someone else used the server.
     Reloaded,
+    /// Prompts that begin alike are read in full again.
+    LowReuse,
     /// The model runner died.
     RunnerCrash,
     /// A request met its final failure.
@@ -70,6 +72,7 @@ impl EventKind {
             Self::Loading => "loading",
             Self::Loaded => "loaded",
             Self::Reloaded => "reloaded",
+            Self::LowReuse => "low_reuse",
             Self::RunnerCrash => "runner_crash",
             Self::RequestFailed => "request_failed",
             Self::Lanes => "lanes",
@@ -92,6 +95,7 @@ impl EventKind {
                 | Self::Plan
                 | Self::Card
                 | Self::Trimmed
+                | Self::LowReuse
         )
     }
 }

@@ -14,6 +14,7 @@ mod parallel;
 mod plan;
 mod reading;
 mod request;
+mod reuse;
 mod snapshot;
 mod trim;
 mod watched;
@@ -35,6 +36,7 @@ pub use reading::{
     Throttle,
 };
 pub use request::{Attempts, Endpoint, NewRequest, RequestId, RequestState, Tokens};
+pub use reuse::{Reuse, ReuseView};
 pub use snapshot::{
     CardHistory, FailedCount, HistoryView, JobView, LaneView, LatencyView, LoadedModel, Mark,
     Phase, RateView, SeriesView, ServerState, ServerView, Snapshot,

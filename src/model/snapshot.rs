@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ContextView, Counts, Energy, Event, EventKind, Failure, FailureClass, GuardView, JobId,
-    JobState, Parallel, PlanView, RequestId, TakenReadings, Tokens, WatchedAnswer,
+    JobState, Parallel, PlanView, RequestId, ReuseView, TakenReadings, Tokens, WatchedAnswer,
 };
 use crate::base::{Moment, Stamp};
 
@@ -151,6 +151,9 @@ pub struct JobView {
     /// Energy that the cards used for it, earlier processes included; `None` where none tells.
     #[serde(default)]
     pub energy: Option<Energy>,
+    /// What it saves because prompts begin alike.
+    #[serde(default)]
+    pub reuse: ReuseView,
 }
 
 /// The server.

@@ -213,6 +213,9 @@ fn visible(question: &Question<'_>, tokens: u64, dice: &mut Dice) -> String {
         Style::Prose => question.format.is_some(),
         Style::Json => true,
     };
+    if let Some(password) = password(question).filter(|_| !json) {
+        return password.to_owned();
+    }
     if !json {
         return dice.prose(tokens);
     }
@@ -226,6 +229,18 @@ fn visible(question: &Question<'_>, tokens: u64, dice: &mut Dice) -> String {
     let (frame, strings) = make(0, &mut dice.clone());
     let spare = tokens.saturating_sub(tokens::pieces(&frame).count() as u64);
     make((spare / strings).max(1), dice).0
+}
+
+/// A password that the message tells and asks for, if it is still in the prompt: a model whose
+/// prompt was cut knows nothing of what was cut out.
+fn password<'a>(question: &Question<'a>) -> Option<&'a str> {
+    let message = question.message;
+    let (_, told) = message.split_once("The password is ")?;
+    let word = told.split(' ').next()?;
+    message.contains("What is the password?").then_some(())?;
+    let sought = tokens::encode(&format!(" {word}"));
+    let mut places = question.prompt.windows(sought.len().max(1));
+    places.any(|place| place == sought).then_some(word)
 }
 
 fn cut_at_stop(text: &mut String, from: usize, stops: &[String]) {

@@ -127,7 +127,7 @@ impl Call {
             };
             drop(scheduler.acquire(&foreign, || None).await?);
         }
-        let lease = scheduler.acquire(&need, || self.load_fault()).await?;
+        let lease = scheduler.acquire(&need, || self.load_fault(&need)).await?;
         let waited = lease.waited.as_millis() as u64;
         self.ticket.note(|entry| entry.load_ms = Some(waited));
         Ok(lease)
@@ -193,7 +193,15 @@ impl Call {
         }
     }
 
-    fn load_fault(&self) -> Option<String> {
+    /// Why the model cannot be loaded, if it cannot.
+    fn load_fault(&self, need: &Need) -> Option<String> {
+        let script = &self.edition.script;
+        if let Some(card) = script.card_memory.filter(|_| script.refuses_to_spill) {
+            let (size, _) = need.model.loaded_size(need.tuple.num_ctx, need.slots, None);
+            if size > card {
+                return Some(OUT_OF_MEMORY_AT_LOAD.to_owned());
+            }
+        }
         let fault = self.edition.load_fault(&self.sight())?;
         self.ticket
             .note(|entry| entry.fault = Some(fault.name().to_owned()));

@@ -13,6 +13,7 @@ use super::models::PromptPath;
 use super::order::Order;
 use super::prompt::{self, Room};
 use super::runner::{Lease, Runner, Seat};
+use super::script::Script;
 use super::speaking::Generation;
 use super::tokens::Token;
 use super::voice::{Dialect, Voice};
@@ -92,7 +93,7 @@ async fn prepare(call: &Call, order: Order, lease: Lease, arrived: Instant) -> R
     let runner = Arc::clone(&lease.runner);
     let load = lease.waited + warm(call.ticket.number());
     let leased = Instant::now();
-    let mut seat = take_seat(lease, &order).await?;
+    let mut seat = take_seat(lease, &order, &call.edition.script).await?;
     let queued = leased.elapsed();
     let slot = seat.slot;
     call.ticket.note(|entry| entry.slot = Some(slot));
@@ -124,13 +125,13 @@ async fn prepare(call: &Call, order: Order, lease: Lease, arrived: Instant) -> R
 }
 
 /// Waits for a slot and fits the prompt into it.
-async fn take_seat(lease: Lease, order: &Order) -> Result<Seat, Halt> {
+async fn take_seat(lease: Lease, order: &Order, script: &Script) -> Result<Seat, Halt> {
     let turn = lease.turn().await?;
-    let prompt = fitted(order, &lease.runner)?;
+    let prompt = fitted(order, &lease.runner, script)?;
     Ok(Seat::take(lease, turn, prompt)?)
 }
 
-fn fitted(order: &Order, runner: &Runner) -> Result<Vec<Token>, Refusal> {
+fn fitted(order: &Order, runner: &Runner, script: &Script) -> Result<Vec<Token>, Refusal> {
     let tuple = &runner.tuple;
     let generates = order.dialect == Dialect::Generate;
     let path = if generates {
@@ -145,12 +146,13 @@ fn fitted(order: &Order, runner: &Runner) -> Result<Vec<Token>, Refusal> {
         }
         _ => prompt::render(&order.said.turns, path),
     };
+    let most = script.true_window.unwrap_or(u64::MAX);
     let room = Room {
         path,
-        num_ctx: tuple.num_ctx,
-        window: tuple.slot_window(),
-        truncate: order.truncate,
-        shift: tuple.shift,
+        num_ctx: tuple.num_ctx.min(most),
+        window: tuple.slot_window().min(most),
+        truncate: order.truncate || script.cuts_always,
+        shift: tuple.shift || script.cuts_always,
         num_keep: order
             .options
             .num_keep

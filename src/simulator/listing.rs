@@ -115,7 +115,8 @@ pub(super) fn tags(call: Call) -> Reply {
 pub(super) async fn ps(call: Call) -> Reply {
     call.server.stuck.wait().await;
     let runners = call.server.scheduler.list();
-    let models = runners.iter().map(|runner| loaded(runner)).collect();
+    let card = call.edition.script.card_memory;
+    let models = runners.iter().map(|runner| loaded(runner, card)).collect();
     let body = to_json(&Models { models });
     call.reply(200, JSON, body)
 }
@@ -178,10 +179,10 @@ fn tag(model: &ModelScript) -> Tag<'_> {
 }
 
 /// The name is that of the model which had the weights loaded, whoever uses them now.
-fn loaded(runner: &Runner) -> Loaded<'_> {
+fn loaded(runner: &Runner, card: Option<u64>) -> Loaded<'_> {
     let model = &*runner.model;
     let num_ctx = runner.tuple.num_ctx;
-    let (size, size_vram) = model.loaded_size(num_ctx, runner.slot_count);
+    let (size, size_vram) = model.loaded_size(num_ctx, runner.slot_count, card);
     Loaded {
         name: model.full_name(),
         model: model.full_name(),

@@ -168,8 +168,8 @@ impl ModelScript {
             .unwrap_or_else(|| blake3::hash(self.name.as_bytes()).to_hex().to_string())
     }
 
-    /// Bytes of the loaded model, and those of them in video memory.
-    pub(super) fn loaded_size(&self, num_ctx: u64, slots: usize) -> (u64, u64) {
+    /// Bytes of the loaded model, and those of them in video memory of so many bytes.
+    pub(super) fn loaded_size(&self, num_ctx: u64, slots: usize, card: Option<u64>) -> (u64, u64) {
         let context = self
             .bytes_per_token
             .saturating_mul(num_ctx)
@@ -178,7 +178,8 @@ impl ModelScript {
             .size
             .saturating_add(self.overhead)
             .saturating_add(context);
-        (size, (size as f64 * self.vram_share) as u64)
+        let on_card = (size as f64 * self.vram_share) as u64;
+        (size, on_card.min(card.unwrap_or(u64::MAX)))
     }
 
     pub(super) fn template(&self) -> &str {
@@ -265,6 +266,7 @@ mod tests {
             vram_share: 0.5,
             ..ModelScript::default()
         };
-        assert_eq!(model.loaded_size(100, 4), (1810, 905));
+        assert_eq!(model.loaded_size(100, 4, None), (1810, 905));
+        assert_eq!(model.loaded_size(100, 4, Some(700)), (1810, 700));
     }
 }

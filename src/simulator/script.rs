@@ -33,6 +33,16 @@ pub struct Script {
     pub prefill_rate: Option<f64>,
     /// Tokens generated in a second by a slot; absent is "in no time".
     pub decode_rate: Option<f64>,
+    /// Bytes of video memory; absent is "more than enough". What of a model does not fit there is
+    /// on the processor.
+    pub card_memory: Option<u64>,
+    /// Whether a model that does not fit is refused instead.
+    pub refuses_to_spill: bool,
+    /// Tokens that a slot really holds, whatever window the server says it has.
+    pub true_window: Option<u64>,
+    /// Whether prompts are cut although `truncate` or `shift` is false, as by releases that did not
+    /// know these fields.
+    pub cuts_always: bool,
     /// What is answered.
     pub answers: Answers,
     /// What goes wrong, and when. The first fault that applies to a request happens to it.
@@ -63,6 +73,10 @@ impl Default for Script {
             load_ms: 0,
             prefill_rate: None,
             decode_rate: None,
+            card_memory: None,
+            refuses_to_spill: false,
+            true_window: None,
+            cuts_always: false,
             answers: Answers::default(),
             faults: Vec::new(),
             marker_prefix: None,

@@ -106,6 +106,8 @@ impl Write {
             Self::Speak(..) => "speak",
             Self::Trim(..) => "trim",
             Self::Recall(..) => "recall",
+            Self::Learn(_) => "learn",
+            Self::Forget(_) => "forget",
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::profile;
 use super::row::json;
 use crate::base::Stamp;
 use crate::model::{Answer, Attempts, Failure, JobId, RequestId, RequestState, Tokens};
@@ -150,6 +151,7 @@ fn answered(
             tokens(answer.usage.prompt),
             tokens(answer.usage.answer),
         ])?;
+    profile::add_reuse(connection, (job, request.0), answer)?;
     Ok(true)
 }
 

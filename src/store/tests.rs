@@ -140,6 +140,7 @@ fn answer(text: &str) -> Answer {
             prompt: Some(Tokens(10)),
             cached: None,
             answer: Some(Tokens(3)),
+            ..Usage::default()
         },
         timings: Timings {
             wall: Duration::from_millis(5),

@@ -6,8 +6,9 @@ use super::admit::{self, Chunk, NewJob};
 use super::claim::{self, Claimed, Unit};
 use super::conversation::{self, Recalled};
 use super::schema::TextCache;
-use super::{JobReadings, Record, Store, StoreError, failed, jobs, readings, row, save};
+use super::{JobReadings, Record, Store, StoreError, failed, jobs, profile, readings, row, save};
 use crate::base::Stamp;
+use crate::context::Profile;
 use crate::model::{
     Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Move, RequestId, Source, Trim,
     WhichFailures,
@@ -50,6 +51,10 @@ pub enum Write {
     Energy(JobId, Energy),
     /// Keep what cards and server said while a job ran.
     Readings(Box<JobReadings>),
+    /// Keep what was learnt about a model.
+    Learn(Box<Profile>),
+    /// Forget what was learnt about the model of this name, or about all.
+    Forget(Option<String>),
 }
 
 /// What came of one [`Write`], once it is on disk.
@@ -98,6 +103,8 @@ pub enum Written {
         /// The jobs.
         jobs: Vec<Job>,
     },
+    /// So many profiles are forgotten.
+    Forgotten(u64),
     /// There is no such job.
     NoJob(JobId),
     /// Done; there is nothing to tell.
@@ -191,6 +198,10 @@ fn apply(
         Write::Log(event) => nothing(jobs::log(transaction, event)),
         Write::Energy(job, energy) => nothing(readings::add_energy(transaction, *job, *energy)),
         Write::Readings(kept) => nothing(readings::keep(transaction, kept)),
+        Write::Learn(learnt) => nothing(profile::learn(transaction, learnt)),
+        Write::Forget(model) => {
+            profile::forget(transaction, model.as_deref()).map(Written::Forgotten)
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! The savings meter against a server that knows the truth.
 
+use std::path::Path;
 use std::time::Duration;
 
 use batchtop::context::ReuseMeter;
+use batchtop::engine::{Admit, Engine, Handle, Options, Parts, Scope, start};
 use batchtop::inference::{Address, Call, Ollama, Progress, Server, TimeLimits, Timeouts};
-use batchtop::model::{Answer, Endpoint, LoadOptions};
+use batchtop::model::{Answer, Endpoint, JobId, JobSettings, JobState, JobView, LoadOptions};
 use batchtop::simulator::{Script, Simulator};
+use batchtop::store::{Reader, Store};
 use serde_json::json;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -81,5 +84,119 @@ async fn the_meter_is_within_five_per_cent_of_the_truth() {
     let off = meter.reused.0.abs_diff(truth) as f64 / truth as f64;
     assert!(off < 0.05, "{} measured, {truth} true", meter.reused.0);
     assert_eq!((meter.judged, meter.unjudged, meter.reloads), (24, 0, 0));
+    simulator.shutdown().await;
+}
+
+/// A batch of requests that share three long instructions.
+fn batch(requests: usize) -> String {
+    let line = |number: usize| {
+        let system = format!(
+            "{} {}",
+            number % 3,
+            "judge the candidate fairly ".repeat(300)
+        );
+        let user = format!(
+            "candidate {number} {}",
+            "has skills ".repeat(number % 7 * 5)
+        );
+        let body = json!({"model": "simulated", "messages": [
+            {"role": "system", "content": system},
+            {"role": "user", "content": user},
+        ]});
+        let url = "/v1/chat/completions";
+        json!({"custom_id": format!("c{number}"), "method": "POST", "url": url, "body": body})
+            .to_string()
+    };
+    (0..requests).map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn open(folder: &Path, simulator: &Simulator) -> (Handle, Engine) {
+    let address: Address = simulator.url().parse().unwrap();
+    start(Parts {
+        store: Store::open(folder).unwrap(),
+        server: Ollama::new(address, Timeouts::default()).unwrap(),
+        cards: Box::new(batchtop::gpu::Simulated::default()),
+        options: Options {
+            guard: None,
+            sample: Duration::from_secs(1),
+            simulated: true,
+            first_byte: MINUTE,
+            idle: MINUTE,
+        },
+    })
+    .unwrap()
+}
+
+async fn view(handle: &Handle, job: JobId) -> JobView {
+    let mut snapshots = handle.snapshots();
+    loop {
+        let found = {
+            let snapshot = snapshots.borrow_and_update();
+            let mut jobs = snapshot.jobs.iter();
+            jobs.find(|view| view.id == job && view.state == JobState::Done)
+                .cloned()
+        };
+        if let Some(view) = found {
+            return view;
+        }
+        snapshots.changed().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_job_shows_what_it_saved_within_five_per_cent_and_still_knows_after_a_restart() {
+    let script = Script {
+        prefill_rate: Some(60_000.0),
+        ..Script::default()
+    };
+    let simulator = Simulator::start_local(script).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.jsonl");
+    std::fs::write(&path, batch(36)).unwrap();
+    let (handle, mut engine) = open(folder.path(), &simulator);
+    handle.card("card".to_owned()).await;
+    let admit = Admit {
+        path,
+        name: "b".to_owned(),
+        settings: JobSettings {
+            num_ctx: Some(16_384),
+            max_tokens: 8,
+            ..JobSettings::default()
+        },
+        hash: None,
+    };
+    let job = handle.admit(admit).await.unwrap().job.id;
+    handle.work(Scope::Everything).await;
+    let shown = view(&handle, job).await.reuse;
+    handle.stop(Duration::ZERO).await;
+    engine.ended().await.unwrap();
+    let truth: u64 = simulator
+        .log()
+        .iter()
+        .filter_map(|entry| entry.reused)
+        .sum();
+    let measured = shown.total.reused.0;
+    assert!(truth > 20_000, "{truth}");
+    let off = measured.abs_diff(truth) as f64 / truth as f64;
+    assert!(off < 0.05, "{measured} measured, {truth} true");
+    let saved = shown.total.saved.as_secs_f64() * 60_000.0 / truth as f64;
+    assert!((0.95..1.05).contains(&saved), "{saved}");
+    assert_eq!((shown.total.requests, shown.causes.len()), (36, 0));
+    let reader = Reader::open(folder.path()).unwrap().unwrap();
+    assert_eq!(reader.reuse(job).unwrap().reused, shown.total.reused);
+    let profiles = reader.profiles().unwrap().all;
+    assert_eq!(profiles.len(), 1);
+    let learnt = &profiles[0].learnt;
+    assert_eq!(profiles[0].ground.card, "card");
+    assert_eq!(learnt.calibration.prompts(), 36);
+    let cold = learnt.cold.per_second().unwrap();
+    assert!((57_000.0..63_000.0).contains(&cold), "{cold}");
+    let (handle, mut engine) = open(folder.path(), &simulator);
+    assert_eq!(
+        view(&handle, job).await.reuse.total.reused,
+        shown.total.reused
+    );
+    handle.stop(Duration::ZERO).await;
+    engine.ended().await.unwrap();
     simulator.shutdown().await;
 }

@@ -681,6 +681,7 @@ fn answer((number, prompt): (u64, u64), total: Duration, worked: Duration) -> An
             prompt: Some(Tokens(prompt)),
             cached: None,
             answer: Some(Tokens(10)),
+            ..Usage::default()
         },
         timings: Timings {
             load: Some(Duration::from_millis(2)),

@@ -11,6 +11,7 @@ use super::args::Plan as Flags;
 use super::cards;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
+use super::profile;
 use crate::config::Settings;
 use crate::context::{
     CacheType, Load, ModelFacts, Outlook, Plan, Question, Verdict, WindowFrom, Wish,
@@ -41,7 +42,8 @@ pub(super) async fn run(flags: &Flags, context: &mut Context) -> Outcome {
         slots: flags.parallel.unwrap_or(wish.slots),
         ..wish
     };
-    let (facts, readings) = facts(&server, &model).await?;
+    let learnt = profile::overhead(context, &model).await;
+    let (facts, readings) = facts(&server, &model, learnt).await?;
     let report = report(&facts, &wish, &readings);
     if flags.json {
         context.say.json(&report)?;
@@ -92,18 +94,25 @@ pub(super) struct Choice {
     pub(super) verdict: Verdict,
 }
 
-/// Asks the server and the card, and works it out.
+/// Asks the server and the card, and works it out with the bytes that computing took at an earlier
+/// load, where that was `learnt`.
 pub(super) async fn of_model(
     server: &Ollama,
     model: &str,
     wish: &Wish,
+    learnt: Option<u64>,
 ) -> Result<Outlook, Trouble> {
-    let (facts, readings) = facts(server, model).await?;
+    let (facts, readings) = facts(server, model, learnt).await?;
     Ok(facts.outlook(wish, &readings))
 }
 
-async fn facts(server: &Ollama, model: &str) -> Result<(ModelFacts, Readings), Trouble> {
+async fn facts(
+    server: &Ollama,
+    model: &str,
+    learnt: Option<u64>,
+) -> Result<(ModelFacts, Readings), Trouble> {
     let facts = ask_facts(server, model).await.map_err(no_model)?;
+    let facts = ModelFacts { learnt, ..facts };
     let readings = if server.is_local() {
         cards::read().await
     } else {

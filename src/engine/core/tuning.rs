@@ -14,6 +14,20 @@ impl Core {
         tuner.map_or(1, |tuner| tuner.lanes() as usize)
     }
 
+    /// What was found for what is loaded, where that was left to be found.
+    pub fn lanes_found(&self) -> Option<(&LoadOptions, u32)> {
+        let load = self.loaded()?;
+        Some((load, self.tuners.get(load)?.found()?))
+    }
+
+    /// An earlier run has found so many lanes: the search goes on from there.
+    pub(super) fn recall_lanes(&mut self, load: &LoadOptions, lanes: Option<u32>) {
+        if lanes.is_some() && !self.tuners.contains_key(load) {
+            let tuner = Tuner::new(lanes, MOST, self.stepped);
+            self.tuners.insert(load.clone(), tuner);
+        }
+    }
+
     /// From now on the lanes of what was loaded are found.
     pub(super) fn begin_tuning(&mut self, load: &LoadOptions, now: Now) {
         self.tuners

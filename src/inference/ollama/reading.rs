@@ -226,6 +226,7 @@ impl End {
                 prompt: line.prompt_eval_count.map(Tokens),
                 cached: line.prompt_eval_cached_count.map(Tokens),
                 answer: line.eval_count.map(Tokens),
+                ..Usage::default()
             },
             timings: Timings {
                 total: line.total_duration.map(Duration::from_nanos),

@@ -19,6 +19,7 @@ fn answer(body: AnswerBody, finish: Finish) -> Answer {
             prompt: Some(Tokens(35)),
             cached: None,
             answer: Some(Tokens(12)),
+            ..Usage::default()
         },
         timings: Timings {
             wall: Duration::from_micros(180_250),
@@ -27,6 +28,7 @@ fn answer(body: AnswerBody, finish: Finish) -> Answer {
             load: Some(Duration::from_nanos(1_813_077)),
             prefill: Some(Duration::from_micros(23_428)),
             decode: Some(Duration::from_micros(143_350)),
+            saved: None,
         },
     }
 }

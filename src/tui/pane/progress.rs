@@ -48,6 +48,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     if !bill.parts().is_empty() {
         lines.push(pair("energy", bill.parts().join(" · "), Meaning::Text));
     }
+    let reuse = &job.reuse;
+    if reuse.total.is_known() {
+        lines.push(pair("reuse", reuse.total.brief(), Meaning::Text));
+    }
+    for cause in reuse.causes.iter() {
+        lines.push(pair("low reuse", cause.to_string(), Meaning::Warn));
+    }
     let ran = format!("{} in this session", duration(job.running_for));
     lines.push(pair("ran", ran, Meaning::Text));
     if let Some(waiting) = &snapshot.waiting {

@@ -106,6 +106,7 @@ fn answer(scene: &str) -> Option<Answer> {
             load: ms(12),
             prefill: ms(140),
             decode: ms(700),
+            saved: None,
         },
     })
 }

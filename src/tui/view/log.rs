@@ -52,6 +52,7 @@ const fn meaning(kind: EventKind) -> Meaning {
         | EventKind::Guard
         | EventKind::Plan
         | EventKind::Trimmed
+        | EventKind::LowReuse
         | EventKind::Card => Meaning::Warn,
         EventKind::ServerUp | EventKind::Loaded | EventKind::StoreWell => Meaning::Good,
         EventKind::JobState | EventKind::Setting | EventKind::Lanes | EventKind::Loading => {

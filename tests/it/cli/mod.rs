@@ -7,6 +7,7 @@ mod conversation;
 mod convert;
 mod damage;
 mod interrupts;
+mod learnt;
 mod output;
 mod plan;
 mod queue;

@@ -94,6 +94,27 @@ impl Stage {
         .collect()
     }
 
+    /// Has the server load a model with this window, as another client would.
+    pub(crate) fn load(&self, model: &str, window: u64) {
+        let body = serde_json::json!({"model": model, "options": {"num_ctx": window}});
+        let url = format!("{}/api/generate", self.server.url());
+        self.ask(reqwest::Client::new().post(url).body(body.to_string()));
+    }
+
+    /// The models in the server's memory, as it lists them.
+    pub(crate) fn loaded(&self) -> Vec<Value> {
+        let url = format!("{}/api/ps", self.server.url());
+        let listed = self.ask(reqwest::Client::new().get(url));
+        listed["models"].as_array().unwrap().clone()
+    }
+
+    fn ask(&self, request: reqwest::RequestBuilder) -> Value {
+        self.runtime.block_on(async {
+            let answer = request.send().await.unwrap();
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default()
+        })
+    }
+
     /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

@@ -31,6 +31,8 @@ pub struct Learned {
     pub calibration: Calibration,
     /// The contexts that went well and those that failed.
     pub limit: LearnedLimit,
+    /// How many requests at a time were found to be best.
+    pub lanes: Option<u32>,
 }
 
 impl Known {
@@ -39,12 +41,15 @@ impl Known {
         Learned {
             calibration: self.calibration(load),
             limit: self.loads.get(load).map(|it| it.limit).unwrap_or_default(),
+            lanes: None,
         }
     }
 
     /// Takes over what was learnt in an earlier run.
     pub(super) fn recall(&mut self, load: &LoadOptions, learned: Learned) {
-        let Learned { calibration, limit } = learned;
+        let Learned {
+            calibration, limit, ..
+        } = learned;
         self.calibrations.insert(load.model.clone(), calibration);
         self.loads.entry(load.clone()).or_default().limit = limit;
     }

@@ -287,11 +287,15 @@ impl Core {
 
     /// What was learnt of a model and its load options so far, to be kept for the next run.
     pub fn learned(&self, load: &LoadOptions) -> Learned {
-        self.known.learned(load)
+        Learned {
+            lanes: self.tuners.get(load).and_then(|tuner| tuner.found()),
+            ..self.known.learned(load)
+        }
     }
 
     /// Takes over what was learnt in an earlier run.
     pub fn recall_learned(&mut self, load: &LoadOptions, learned: Learned) {
+        self.recall_lanes(load, learned.lanes);
         self.known.recall(load, learned);
     }
 
