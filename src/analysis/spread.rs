@@ -226,7 +226,9 @@ mod tests {
 
     fn scores(numbers: &[f64]) -> Scores {
         let mut scores = Scores::default();
-        numbers.iter().for_each(|number| scores.add(*number));
+        for number in numbers {
+            scores.add(*number);
+        }
         scores
     }
 
@@ -271,7 +273,9 @@ mod tests {
         #[test]
         fn measurements_are_near(numbers in prop::collection::vec(1u32..1_000_000, 1..300)) {
             let mut measurements = Measurements::new(1.0);
-            numbers.iter().for_each(|number| measurements.add(f64::from(*number)));
+            for number in &numbers {
+                measurements.add(f64::from(*number));
+            }
             let spread = measurements.spread().unwrap();
             let exact = scores(&numbers.iter().map(|number| f64::from(*number)).collect::<Vec<_>>()).spread().unwrap();
             prop_assert!((spread.median / exact.median - 1.0).abs() < 0.002);

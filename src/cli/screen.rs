@@ -15,7 +15,7 @@ use super::session::{Session, name_card, owner};
 use crate::config::{Color, ConfigFile, Problem, nearest, print, read_file};
 use crate::control;
 use crate::engine::Scope;
-use crate::model::{GuardLimits, RequestId, Snapshot};
+use crate::model::{RequestId, Snapshot};
 use crate::store::Owner;
 use crate::tui::keymap::KeyMap;
 use crate::tui::theme::{Depth, Theme};
@@ -137,7 +137,7 @@ pub(super) fn look(context: &mut Context) -> Result<Look, Trouble> {
         depth,
         mouse,
         data: context.paths.data.clone(),
-        limits: GuardLimits::default(),
+        limits: context.loaded.settings.guard_limits().unwrap_or_default(),
         start: start(context),
     })
 }

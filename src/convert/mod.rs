@@ -1,7 +1,7 @@
 //! Makes a batch file of a table: CSV, TSV or JSON lines go in, one request a row comes out.
 //!
 //! The header and the templates are judged first, so that a column that is not there is said once
-//! and not for every row. Then rows stream through [`pipeline`] in blocks. Memory does not grow
+//! and not for every row. Then rows stream through `pipeline` in blocks. Memory does not grow
 //! with the table, but for a hash and a line number for each `custom_id` that is not a row number.
 
 mod encoding;

@@ -219,7 +219,8 @@ fn ten_megabytes_in_one_field_are_carried() {
 fn order_and_line_numbers_hold_over_many_blocks() {
     let mut table = "id,text\n".to_owned();
     for number in 0..9_000 {
-        table += &format!("r{number},\"{}\n\"\n", "x".repeat(100 + number % 7));
+        let text = "x".repeat(100 + number % 7);
+        table.extend(["r", &number.to_string(), ",\"", &text, "\n\"\n"]);
     }
     table += "r0,again\n";
     let reading = Reading {

@@ -11,6 +11,10 @@ use super::models::ModelScript;
 
 /// A server as the simulator plays it. Every field has a default; unknown fields are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the server or of its log, named as in a script file"
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
     /// What `/api/version` says.

@@ -179,15 +179,7 @@ fn apply(
                 jobs: row::jobs(transaction)?,
             })
         }
-        Write::Retry(job, which) => {
-            let (count, now) = jobs::retry(transaction, *job, which)?;
-            let failed = failed::of_job(transaction, *job)?;
-            Ok(now.map_or(Written::NoJob(*job), |now| Written::Retried {
-                count,
-                failed,
-                job: Box::new(now),
-            }))
-        }
+        Write::Retry(job, which) => retried(transaction, *job, which),
         Write::Remove(job) => jobs::remove(transaction, *job).map(|gone| {
             if gone {
                 Written::Nothing
@@ -203,6 +195,20 @@ fn apply(
             profile::forget(transaction, model.as_deref()).map(Written::Forgotten)
         }
     }
+}
+
+fn retried(
+    transaction: &Transaction<'_>,
+    job: JobId,
+    which: &WhichFailures,
+) -> rusqlite::Result<Written> {
+    let (count, now) = jobs::retry(transaction, job, which)?;
+    let failed = failed::of_job(transaction, job)?;
+    Ok(now.map_or(Written::NoJob(job), |now| Written::Retried {
+        count,
+        failed,
+        job: Box::new(now),
+    }))
 }
 
 fn claimed(

@@ -279,7 +279,8 @@ impl World {
                 }
                 Effect::Look(load) => self.look(load),
                 Effect::Warm(load, _) => self.warm(load),
-                Effect::AbortWarm => {}
+                // What is shown by class comes from the store, which the world has none of.
+                Effect::AbortWarm | Effect::Failed(..) => {}
                 Effect::Probe => self.probe(),
                 Effect::Reply(ticket, reply) => {
                     assert!(
@@ -297,8 +298,6 @@ impl World {
                         .or_default()
                         .push(published.end);
                 }
-                // What is shown by class comes from the store, which the world has none of.
-                Effect::Failed(..) => {}
                 Effect::Stopped => self.stopped = true,
             }
         }

@@ -15,6 +15,7 @@ mod sent;
 use std::collections::{BTreeMap, HashMap};
 
 use self::prompt::{Beginning, Message, Prompt};
+use super::tuner::Tuner;
 use super::{Core, Effect};
 use crate::model::{Answer, JobId, LoadOptions, Mode, RequestId, Tokens};
 use crate::store::{Claimed, Recalled, RecalledExchange, Unit, Write};
@@ -288,7 +289,7 @@ impl Core {
     /// What was learnt of a model and its load options so far, to be kept for the next run.
     pub fn learned(&self, load: &LoadOptions) -> Learned {
         Learned {
-            lanes: self.tuners.get(load).and_then(|tuner| tuner.found()),
+            lanes: self.tuners.get(load).and_then(Tuner::found),
             ..self.known.learned(load)
         }
     }

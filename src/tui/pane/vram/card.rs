@@ -68,7 +68,6 @@ pub(super) fn figures(
         return None;
     }
     let slowed = slowed(card);
-    let loaded = &canvas.scene.snapshot.server.loaded;
     let parts = [
         Some(power(card)),
         Some(format!(
@@ -81,7 +80,7 @@ pub(super) fn figures(
     if let Some(slowed) = &slowed {
         parts.push(slowed.clone());
     }
-    parts.extend(split(card, loaded));
+    parts.extend(split(card, canvas.scene.snapshot));
     let meaning = if slowed.is_some() {
         Meaning::Warn
     } else {
@@ -118,7 +117,7 @@ pub(super) fn block(
     if unreadable(card).is_some() {
         return lines;
     }
-    let split = split(card, &canvas.scene.snapshot.server.loaded);
+    let split = split(card, canvas.scene.snapshot);
     lines.extend(split.map(|split| line(Meaning::Text, &split)));
     let clock = |mhz: Option<u32>| {
         mhz.map_or_else(

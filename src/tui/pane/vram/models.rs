@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::model::{Card, LoadedModel};
+use crate::model::{Card, LoadedModel, PlanView, Snapshot};
 use crate::tui::canvas::Canvas;
 use crate::tui::text::{outside, right};
 use crate::tui::theme::Meaning;
@@ -41,8 +41,19 @@ fn line(canvas: &Canvas<'_>, model: &LoadedModel, columns: usize) -> Line<'stati
 
 /// What the memory of a card is used for: by its runner's own figure, or else by the server's.
 /// `None` where neither says anything.
-pub(super) fn split(card: &Card, loaded: &[LoadedModel]) -> Option<String> {
+pub(super) fn split(card: &Card, snapshot: &Snapshot) -> Option<String> {
+    let readings = snapshot.readings.as_ref();
+    // A plan does not say which card has which part.
+    let is_alone = readings.is_some_and(|taken| taken.readings.cards.len() == 1);
+    let plan = snapshot.plan.as_ref().filter(|_| is_alone);
+    split_by(card, &snapshot.server.loaded, plan)
+}
+
+fn split_by(card: &Card, loaded: &[LoadedModel], plan: Option<&PlanView>) -> Option<String> {
     let used = card.memory?.used;
+    if let Some(parts) = plan.and_then(|plan| parts(plan, used)) {
+        return Some(parts);
+    }
     if let Some(models) = card.runner_memory() {
         let other = used.saturating_sub(models);
         return Some(format!("models {} · other {} GiB", gib(models), gib(other)));
@@ -58,6 +69,18 @@ pub(super) fn split(card: &Card, loaded: &[LoadedModel]) -> Option<String> {
         gib(models),
         gib(other)
     ))
+}
+
+/// The parts of the model that is loaded, where its shape is known and all of it is on the card.
+fn parts(plan: &PlanView, used: u64) -> Option<String> {
+    let (weights, cache) = plan.weights.zip(plan.cache)?;
+    let known = weights.checked_add(cache)?.checked_add(plan.overhead)?;
+    let other = used.checked_sub(known)?;
+    let is_whole = plan.overhead_measured && plan.spilled.is_none_or(|bytes| bytes == 0);
+    is_whole.then(|| {
+        let [weights, cache, other] = [weights, cache, other + plan.overhead].map(gib);
+        format!("weights {weights} · KV {cache} · other {other} GiB")
+    })
 }
 
 /// Bytes in GiB.
@@ -114,7 +137,32 @@ mod tests {
         #[case] server: Option<u64>,
         #[case] expected: Option<&str>,
     ) {
-        let split = split(&card(runner), &loaded(server));
+        let split = split_by(&card(runner), &loaded(server), None);
+        assert_eq!(split.as_deref(), expected);
+    }
+
+    #[rstest]
+    #[case(true, None, Some("weights 7.0 · KV 2.0 · other 1.0 GiB"))]
+    #[case::an_allowance_is_no_measurement(false, None, None)]
+    #[case::partly_elsewhere(true, Some(GIB), None)]
+    fn a_measured_plan_tells_the_parts(
+        #[case] overhead_measured: bool,
+        #[case] spilled: Option<u64>,
+        #[case] expected: Option<&str>,
+    ) {
+        let plan = PlanView {
+            model: "m".to_owned(),
+            window: 8_192,
+            slots: 1,
+            weights: Some(7 * GIB),
+            cache: Some(2 * GIB),
+            overhead: GIB / 2,
+            overhead_measured,
+            spilled,
+            words: Vec::new(),
+            correction: None,
+        };
+        let split = split_by(&card(None), &[], Some(&plan));
         assert_eq!(split.as_deref(), expected);
     }
 }
