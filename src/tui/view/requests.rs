@@ -206,7 +206,7 @@ fn filters(canvas: &Canvas<'_>, list: &RequestList, job: Option<&JobView>) -> Li
             "queued",
             counts.map(|counts| counts.left().saturating_sub(claimed)),
         ),
-        (Some(RequestState::Claimed), "running", Some(claimed)),
+        (Some(RequestState::Claimed), "claimed", Some(claimed)),
         (
             Some(RequestState::Done),
             "done",
@@ -349,7 +349,7 @@ pub(super) fn name(line: &RequestLine) -> String {
 pub(super) fn state(theme: &Theme, state: RequestState) -> (&str, &'static str, Meaning) {
     match state {
         RequestState::Queued => (theme.sign("○", "o"), "queued", Meaning::Dim),
-        RequestState::Claimed => (theme.sign("▶", ">"), "running", Meaning::Accent),
+        RequestState::Claimed => (theme.sign("▶", ">"), "claimed", Meaning::Accent),
         RequestState::Done => (theme.sign("✓", "+"), "done", Meaning::Good),
         RequestState::Failed => (theme.sign("✗", "!"), "failed", Meaning::Bad),
     }
