@@ -10,7 +10,7 @@
 //! | 2 | [`intake`], [`sample`], [`stats`], [`config`], [`context`]: files, figures, settings and windows |
 //! | 3 | [`store`], [`inference`], [`simulator`], [`gpu`], [`convert`], [`analysis`]: SQLite, the servers, the cards, tables and results |
 //! | 4 | [`engine`], [`report`]: running requests and writing results |
-//! | 5 | [`control`], [`tui`]: other processes, and the screen |
+//! | 5 | [`control`], [`notify`], [`tui`]: other processes, news, and the screen |
 //! | 6 | [`cli`]: flags, commands, exit codes |
 
 pub mod analysis;
@@ -25,6 +25,7 @@ pub mod gpu;
 pub mod inference;
 pub mod intake;
 pub mod model;
+pub mod notify;
 pub mod report;
 pub mod sample;
 pub mod simulator;

@@ -1,10 +1,12 @@
 //! Words with no meaning of their own: useful to any program.
 
+mod alert;
 mod ring;
 mod stamp;
 mod text;
 mod units;
 
+pub use alert::Alert;
 pub use ring::Ring;
 pub use stamp::{Moment, Stamp};
 pub use text::{elide, shown, width};

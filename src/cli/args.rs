@@ -10,7 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 pub use super::learnt_args::{Forget, Probe, Profile, ProfileAction};
 
 use super::flags::{
-    FileArg, GlobalFlags, GuardFlags, JobFlags, class, file, job, slots, text, window,
+    FileArg, GlobalFlags, GuardFlags, JobFlags, NotifyFlags, class, file, job, slots, text, window,
 };
 use super::table_flags::{Analyze, Compare, Convert};
 use crate::config::{Layer, nearest};
@@ -123,6 +123,12 @@ pub enum Command {
     Compare(Compare),
     /// Start the simulated server alone
     Simulate(Simulate),
+    /// Try the ways in which the end of a run and trouble are told
+    Notify {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: NotifyAction,
+    },
     /// Show, create or check the settings
     Config {
         /// What to do with them.
@@ -168,6 +174,10 @@ pub struct Run {
     /// What is watched meanwhile.
     #[command(flatten)]
     pub guard: GuardFlags,
+
+    /// Whether the end is told.
+    #[command(flatten)]
+    pub notify: NotifyFlags,
 }
 
 /// Flags of `check`.
@@ -208,6 +218,10 @@ pub struct Work {
     /// What is watched meanwhile.
     #[command(flatten)]
     pub guard: GuardFlags,
+
+    /// Whether the end is told.
+    #[command(flatten)]
+    pub notify: NotifyFlags,
 }
 
 /// Flags of `jobs`.
@@ -398,6 +412,13 @@ pub enum ConfigAction {
     Check,
 }
 
+/// What to do with notifications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum NotifyAction {
+    /// Send a test by every way that is switched on, and say how each went
+    Test,
+}
+
 impl Arguments {
     /// Reads what was typed, the program's name first.
     ///
@@ -418,8 +439,11 @@ impl Arguments {
     /// What the flags say about settings.
     pub fn layer(&self) -> Layer {
         let job = match &self.command {
-            Some(Command::Run(run)) => run.job.layer().over(run.guard.layer()),
-            Some(Command::Work(work)) => work.guard.layer(),
+            Some(Command::Run(run)) => {
+                let watched = run.guard.layer().over(run.notify.layer());
+                run.job.layer().over(watched)
+            }
+            Some(Command::Work(work)) => work.guard.layer().over(work.notify.layer()),
             Some(Command::Enqueue(enqueue)) => enqueue.job.layer(),
             _ => Layer::default(),
         };

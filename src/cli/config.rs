@@ -20,8 +20,11 @@ pub(super) fn run(action: ConfigAction, context: &mut Context) -> Outcome {
                 context.say.line(line)?;
             }
         }
-        // Anything wrong would have ended the program before this.
-        ConfigAction::Check => context.say.line("the settings are well")?,
+        // Anything else that is wrong would have ended the program before this.
+        ConfigAction::Check => {
+            context.ways()?;
+            context.say.line("the settings are well")?;
+        }
     }
     Ok(End::Done)
 }

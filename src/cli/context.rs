@@ -1,12 +1,14 @@
 //! What every command has at hand: settings, folders, and the two streams.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use super::args::Arguments;
 use super::outcome::Trouble;
 use super::say::StandardSay;
 use crate::config::{Color, Environment, Loaded, Paths, Platform, load, read_file};
 use crate::inference::{Address, Ollama, Timeouts};
+use crate::notify::Ways;
 use crate::store::{KillPoint, Reader};
 
 /// What a command works with.
@@ -83,6 +85,13 @@ impl Context {
             ..Timeouts::default()
         };
         Ollama::new(address, timeouts).map_err(|error| Trouble::Wrong(error.to_string(), None))
+    }
+
+    /// The ways by which notices are told.
+    pub(super) fn ways(&self) -> Result<Ways, Trouble> {
+        let folder = self.paths.config.path.parent();
+        let folder = folder.unwrap_or(Path::new("."));
+        Ok(Ways::of(&self.loaded.settings, &self.environment, folder)?)
     }
 
     /// Where tests want the process to end.

@@ -150,6 +150,25 @@ impl GuardFlags {
     }
 }
 
+/// Whether the end is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct NotifyFlags {
+    /// Ring at the end, and use every way of `notify` that is switched on, however short the run
+    #[arg(long)]
+    pub notify: bool,
+}
+
+impl NotifyFlags {
+    /// What they say about settings.
+    pub fn layer(&self) -> Layer {
+        Layer {
+            notify_after: self.notify.then(|| Sourced::flag(Duration::ZERO)),
+            notify_bell: self.notify.then(|| Sourced::flag(true)),
+            ..Layer::default()
+        }
+    }
+}
+
 impl JobFlags {
     /// What they say about settings. The limit is not among them: it belongs to these files only.
     pub fn layer(&self) -> Layer {

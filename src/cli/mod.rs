@@ -25,6 +25,7 @@ mod export;
 mod jobs;
 mod learnt_args;
 mod log;
+mod notify;
 mod outcome;
 mod plan;
 mod probe;
@@ -37,6 +38,7 @@ mod session;
 mod show;
 mod simulate;
 mod standing;
+mod telling;
 mod work;
 
 use std::ffi::OsString;
@@ -106,6 +108,7 @@ fn dispatch(arguments: Arguments, context: &mut Context) -> Outcome {
         Some(Command::Analyze(flags)) => analyze::run(&flags, context),
         Some(Command::Compare(flags)) => compare::run(&flags, context),
         Some(Command::Simulate(flags)) => wait(simulate::run(&flags, context)),
+        Some(Command::Notify { action }) => wait(notify::run(action, context)),
         Some(Command::Config { action }) => config::run(action, context),
         Some(Command::Completions { shell }) => completions::completions(shell, context),
         Some(Command::Man) => completions::man(context),

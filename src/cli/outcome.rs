@@ -6,6 +6,7 @@ use crate::control::ControlError;
 use crate::engine::{AdmitError, EngineError};
 use crate::intake::OpenError;
 use crate::model::CommandError;
+use crate::notify::WaysError;
 use crate::report::ReportError;
 use crate::store::{FindError, StoreError};
 
@@ -144,6 +145,12 @@ impl From<ReportError> for Trouble {
                 "the answers are safe in the queue: `batchtop export` writes them elsewhere",
             ),
         }
+    }
+}
+
+impl From<WaysError> for Trouble {
+    fn from(error: WaysError) -> Self {
+        Self::new(error.to_string(), error.hint())
     }
 }
 

@@ -84,13 +84,16 @@ async fn work_off(
     flags: &Run,
     context: &mut Context,
 ) -> Result<(Option<JobId>, Followed), Trouble> {
+    let ways = context.ways()?;
     let server = context.server()?;
     check_model(&server, &settings).await?;
     let planner = server.clone();
     if let Some(warning) = settings.mode.warning() {
         context.say.note(warning);
     }
-    let mut session = Session::open(context, server, false).await?;
+    let mut session = Session::open(context, server, false)
+        .await?
+        .telling(ways, context);
     let job = if let Some(job) = before {
         go_on(&session, job, &settings, context).await
     } else {

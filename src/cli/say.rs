@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::base::shown;
+use crate::base::{Alert, shown};
 use crate::config::{Color, Environment};
 
 const BOLD_RED: &str = "\u{1b}[1;31m";
@@ -168,6 +168,14 @@ impl<O: Write, E: Write> Say<O, E> {
         self.clear_progress();
         self.tell(&shown(text));
         self.progress_stands = true;
+    }
+
+    /// Rings, where standard error is a terminal; says whether it is.
+    pub fn alert(&mut self, alert: &Alert) -> bool {
+        if self.error_stream.is_terminal {
+            self.tell(alert.as_str());
+        }
+        self.error_stream.is_terminal
     }
 
     /// Leaves the last line of progress standing.

@@ -12,6 +12,7 @@ use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
 use super::run::whole_path;
 use super::session::{Session, name_card, owner};
+use super::telling::silence;
 use crate::config::{Color, ConfigFile, Problem, nearest, print, read_file};
 use crate::control;
 use crate::engine::Scope;
@@ -26,8 +27,10 @@ pub(super) async fn run(files: &[PathBuf], context: &mut Context) -> Outcome {
     let mut look = look(context)?;
     look.start.files = files.iter().map(|file| whole_path(file)).collect();
     let server = context.server()?;
+    let ways = context.ways()?;
     match Session::open_if_free(context, server, false).await? {
         Some(session) => {
+            let session = session.telling(ways, context);
             let desk = Desk::new(context.paths.data.clone(), context.server()?, cards::look);
             over(session, desk, context, look).await
         }
@@ -62,7 +65,8 @@ pub(super) async fn over(
         handle.work(Scope::Everything).await;
     };
     // The loop of the screen holds all that it draws: too much to pass around by value.
-    let screen = Box::pin(async { tokio::join!(begin, tui::run(run, look)).1 });
+    let alerts = session.telling.give_alerts();
+    let screen = Box::pin(async { tokio::join!(begin, tui::run(run, look, alerts)).1 });
     let left = session.beside(screen, drain).await;
     let is_interrupted = session.is_interrupted();
     let ended = session.close().await;
@@ -94,7 +98,7 @@ async fn watch(context: &Context, look: Look) -> Outcome {
             cards::look,
         )),
     };
-    let left = Box::pin(tui::run(run, look)).await;
+    let left = Box::pin(tui::run(run, look, silence())).await;
     news.abort();
     // The screen has let go of its end: the last wish is passed on, and that was all.
     let _ = asks.await;

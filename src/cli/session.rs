@@ -12,11 +12,13 @@ use super::cards;
 use super::context::Context;
 use super::outcome::Trouble;
 use super::progress::Progress;
+use super::telling::Telling;
 use crate::control::Listener;
 use crate::engine::{Engine, Handle, Options, Parts, start};
 use crate::gpu::{Sampler, Simulated};
 use crate::inference::Ollama;
 use crate::model::{JobId, JobState, Snapshot};
+use crate::notify::Ways;
 use crate::store::{Owner, Ownership, Store};
 
 /// How often the line of progress changes on a terminal.
@@ -38,6 +40,7 @@ pub(super) struct Session {
     signals: Signals,
     stops: u32,
     abandoned: bool,
+    pub(super) telling: Telling,
     // Dropped in this order: nobody is heard any more before the queue is free.
     _listener: Listener,
     _ownership: Ownership,
@@ -132,6 +135,7 @@ impl Session {
             signals,
             stops: 0,
             abandoned: false,
+            telling: Telling::nothing(),
             _listener: listener,
             _ownership: ownership,
         }))
@@ -140,6 +144,12 @@ impl Session {
     /// The same, hearing the signals that came since these began to listen.
     pub(super) fn hearing(self, signals: Signals) -> Self {
         Self { signals, ..self }
+    }
+
+    /// The same, telling in these ways what is worth it.
+    pub(super) fn telling(self, ways: Ways, context: &Context) -> Self {
+        let telling = Telling::start(ways, &context.loaded.settings, &self.handle);
+        Self { telling, ..self }
     }
 
     /// Does something that may take a while; a signal stops the engine, which ends it. `None` when
@@ -212,6 +222,9 @@ impl Session {
                     show(context, goal, json, &snapshots.borrow())?;
                     next = Instant::now() + every;
                 }
+                Some(alert) = self.telling.alert() => {
+                    context.say.alert(&alert);
+                }
                 changed = snapshots.changed(), if !reached => {
                     // An engine that has ended is noticed above.
                     if changed.is_err() {
@@ -221,6 +234,8 @@ impl Session {
             }
         }
         context.say.keep_progress();
+        let is_in_haste = self.is_interrupted();
+        self.telling.finish(&mut context.say, is_in_haste).await;
         Ok(if self.stops > 0 {
             Followed::Interrupted
         } else {
@@ -232,10 +247,13 @@ impl Session {
     pub(super) async fn close(mut self) -> Result<(), Trouble> {
         // What hangs in the system cannot be waited for; the next start tidies up after it.
         if self.abandoned {
+            self.telling.close_in_haste().await;
             return Ok(());
         }
         self.handle.stop(Duration::ZERO).await;
-        Ok(self.engine.ended().await?)
+        let ended = self.engine.ended().await;
+        self.telling.close_in_haste().await;
+        Ok(ended?)
     }
 }
 

@@ -8,7 +8,10 @@ use crate::base::count;
 use crate::engine::Scope;
 
 pub(super) async fn run(flags: &Work, context: &mut Context) -> Outcome {
-    let session = Session::open(context, context.server()?, false).await?;
+    let ways = context.ways()?;
+    let session = Session::open(context, context.server()?, false)
+        .await?
+        .telling(ways, context);
     session.handle.work(Scope::Everything).await;
     let goal = if flags.keep {
         Goal::Forever

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::PathBuf;
 
 use super::origin::{Origin, Problem, Sourced};
+use super::secret::{Secret, SecretError};
 use super::settings::{KEYS, Layer};
 use super::suggest::nearest;
 use super::value::{Address, Raw, Wrong};
@@ -18,12 +20,32 @@ const NO_COLOR: &str = "NO_COLOR";
 const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";
 const TERM: &str = "TERM";
 const COLORTERM: &str = "COLORTERM";
-const OTHERS: [&str; 5] = [OLLAMA_HOST, NO_COLOR, CLICOLOR_FORCE, TERM, COLORTERM];
+const DISPLAY: &str = "DISPLAY";
+const WAYLAND_DISPLAY: &str = "WAYLAND_DISPLAY";
+const OTHERS: [&str; 7] = [
+    OLLAMA_HOST,
+    NO_COLOR,
+    CLICOLOR_FORCE,
+    TERM,
+    COLORTERM,
+    DISPLAY,
+    WAYLAND_DISPLAY,
+];
+/// The address of the webhook: no setting, because settings are printed.
+const WEBHOOK: &str = "BATCHTOP_NOTIFY_WEBHOOK";
+/// The password for the mail server: no setting either.
+const SMTP_PASSWORD: &str = "BATCHTOP_NOTIFY_SMTP_PASSWORD";
 
 /// The environment variables that mean something to the program. Those that are empty count as
-/// not set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// not set. Shown without their values, among which are secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<String, OsString>);
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Environment {
     /// That of this process: the one place that asks for it.
@@ -46,6 +68,33 @@ impl Environment {
     /// Where tests want the process to end, as `docs/TESTING.md` describes it.
     pub fn kill_at(&self) -> Option<&OsStr> {
         self.0.get(KILL_AT).map(OsString::as_os_str)
+    }
+
+    /// The address of the webhook.
+    pub fn webhook(&self) -> Result<Option<Secret>, SecretError> {
+        self.secret(WEBHOOK)
+    }
+
+    /// The password for the mail server.
+    pub fn smtp_password(&self) -> Result<Option<Secret>, SecretError> {
+        self.secret(SMTP_PASSWORD)
+    }
+
+    fn secret(&self, name: &'static str) -> Result<Option<Secret>, SecretError> {
+        let value = self.0.get(name);
+        let secret = value.map(|value| {
+            let text = value.to_str().ok_or(SecretError::NoText { name })?;
+            Ok(Secret::new(text))
+        });
+        secret.transpose()
+    }
+
+    /// Whether there is a desktop on which something could appear, as X11 and Wayland say it.
+    /// Systems of other kinds always have one.
+    pub fn has_desktop(&self) -> bool {
+        let names = [DISPLAY, WAYLAND_DISPLAY];
+        !cfg!(all(unix, not(target_os = "macos")))
+            || names.iter().any(|name| self.0.contains_key(*name))
     }
 
     /// Whether it asks for no colour (<https://no-color.org>).
@@ -113,7 +162,7 @@ impl Environment {
     pub(super) fn unknown(&self) -> Vec<Problem> {
         let known = || {
             let settings = KEYS.iter().map(|key| key.variable);
-            settings.chain([DATA_DIR, CONFIG])
+            settings.chain([DATA_DIR, CONFIG, WEBHOOK, SMTP_PASSWORD])
         };
         self.0
             .keys()

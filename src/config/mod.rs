@@ -13,6 +13,7 @@ mod origin;
 mod paths;
 mod price;
 mod print;
+mod secret;
 mod settings;
 mod suggest;
 #[cfg(test)]
@@ -27,9 +28,10 @@ pub use file::{FileError, MAX_FILE_BYTES, read_file};
 pub use origin::{Origin, Problem, Sourced};
 pub use paths::{ConfigFile, PathError, PathFlags, Paths, Platform};
 pub use print::print;
+pub use secret::{Secret, SecretError, SecretFile};
 pub use settings::{KEYS, Key, Layer, Settings, limits};
 pub use suggest::nearest;
-pub use value::{Address, Color, LogLevel, Value, Wrong, parse};
+pub use value::{Address, Color, LogLevel, SmtpSecurity, Value, Wrong, parse};
 
 /// The settings in force, and where each came from.
 #[derive(Debug, Clone, PartialEq)]

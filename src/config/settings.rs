@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::origin::{Origin, Problem, Sourced};
-use super::value::{Address, Color, LogLevel, Raw, Value, Wrong};
+use super::secret::SecretFile;
+use super::value::{Address, Color, LogLevel, Raw, SmtpSecurity, Value, Wrong};
 use crate::model::{
     CloudPrice, GuardLimits, Hours, JobSettings, Mode, Overflow, Parallel, Price, Prices, Share,
     TrimPolicy,
@@ -42,6 +43,10 @@ pub mod limits {
     /// Prices, in any currency.
     pub const PRICE: RangeInclusive<Price> =
         RangeInclusive::new(Price::whole(0), Price::whole(1_000_000));
+    /// Number of a port.
+    pub const PORT: RangeInclusive<u32> = 1..=65_535;
+    /// How long something may go on before it is told.
+    pub const NOTIFY: RangeInclusive<Duration> = RangeInclusive::new(Duration::ZERO, MONTH);
     /// Time between two lines of progress: not so short that they flood a log.
     pub const PROGRESS: RangeInclusive<Duration> =
         RangeInclusive::new(Duration::from_millis(100), MONTH);
@@ -236,6 +241,45 @@ settings! {
     /// What a cloud asks for a million tokens of answers.
     cloud_answer_price: Option<Price> = None,
         "energy.cloud_answer_price", "BATCHTOP_CLOUD_ANSWER_PRICE", limits::PRICE;
+    /// Runs shorter than this end without a notification.
+    notify_after: Duration = Duration::from_mins(1),
+        "notify.after", "BATCHTOP_NOTIFY_AFTER", limits::NOTIFY;
+    /// How long a trouble may last before it is told.
+    notify_trouble_after: Duration = Duration::from_mins(5),
+        "notify.trouble_after", "BATCHTOP_NOTIFY_TROUBLE_AFTER", limits::NOTIFY;
+    /// Whether notifications ring the terminal's bell.
+    notify_bell: bool = false,
+        "notify.bell", "BATCHTOP_NOTIFY_BELL", ();
+    /// Whether notifications are told by the terminal (OSC 9).
+    notify_osc9: bool = false,
+        "notify.osc9", "BATCHTOP_NOTIFY_OSC9", ();
+    /// Whether notifications appear on the desktop, where there is one.
+    notify_desktop: bool = false,
+        "notify.desktop", "BATCHTOP_NOTIFY_DESKTOP", ();
+    /// The file that holds the address of the webhook.
+    webhook_file: Option<SecretFile> = None,
+        "notify.webhook_file", "BATCHTOP_NOTIFY_WEBHOOK_FILE", ();
+    /// The mail server that takes notifications; e-mail is off without one.
+    smtp_host: Option<String> = None,
+        "notify.smtp_host", "BATCHTOP_NOTIFY_SMTP_HOST", ();
+    /// Its port; `None` is the usual one of the kind of connection.
+    smtp_port: Option<u32> = None,
+        "notify.smtp_port", "BATCHTOP_NOTIFY_SMTP_PORT", limits::PORT;
+    /// How the connection to it is kept secret.
+    smtp_security: SmtpSecurity = SmtpSecurity::Tls,
+        "notify.smtp_security", "BATCHTOP_NOTIFY_SMTP_SECURITY", ();
+    /// Who sends the mail.
+    smtp_from: Option<String> = None,
+        "notify.smtp_from", "BATCHTOP_NOTIFY_SMTP_FROM", ();
+    /// Who gets the mail: one address, or several with commas between.
+    smtp_to: Option<String> = None,
+        "notify.smtp_to", "BATCHTOP_NOTIFY_SMTP_TO", ();
+    /// Who logs in at the mail server.
+    smtp_user: Option<String> = None,
+        "notify.smtp_user", "BATCHTOP_NOTIFY_SMTP_USER", ();
+    /// The file that holds the password.
+    smtp_password_file: Option<SecretFile> = None,
+        "notify.smtp_password_file", "BATCHTOP_NOTIFY_SMTP_PASSWORD_FILE", ();
     /// Whether output is coloured.
     color: Color = Color::Auto,
         "output.color", "BATCHTOP_COLOR", ();

@@ -24,6 +24,30 @@ fn complaints(text: &str) -> Vec<String> {
     load_file(text).expect_err("this file is wrong")
 }
 
+fn secret_file(name: &str) -> SecretFile {
+    parse(name, &()).unwrap()
+}
+
+#[test]
+fn a_secret_in_the_place_of_its_file_is_refused_without_being_repeated() {
+    let wrong = complaints("[notify]\nwebhook_file = 'https://hooks.example.com/t0ken'").join("");
+    assert!(wrong.contains("notify.webhook_file"), "{wrong}");
+    assert!(!wrong.contains("t0ken"), "{wrong}");
+}
+
+#[test]
+fn secrets_of_the_environment_are_used_and_never_shown() {
+    let names = ["BATCHTOP_NOTIFY_WEBHOOK", "BATCHTOP_NOTIFY_SMTP_PASSWORD"];
+    let environment: Environment = names.map(|name| (name, "s3cret")).into_iter().collect();
+    let webhook = environment.webhook().unwrap().unwrap();
+    assert_eq!(webhook.reveal(), "s3cret");
+    assert!(environment.smtp_password().unwrap().is_some());
+    let loaded = load(Layer::default(), &environment, None).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let seen = format!("{environment:?} {loaded:?} {}", print(&loaded));
+    assert!(!seen.contains("s3cret"), "{seen}");
+}
+
 /// The default file with its commented settings in force.
 fn uncommented() -> String {
     let known = |line: &str| {
@@ -68,6 +92,13 @@ fn every_setting_is_in_the_default_file_with_its_default() {
         energy_price: "0.30".parse().ok(),
         cloud_prompt_price: "0.15".parse().ok(),
         cloud_answer_price: "0.60".parse().ok(),
+        webhook_file: Some(secret_file("webhook")),
+        smtp_host: Some("mail.example.com".into()),
+        smtp_port: Some(465),
+        smtp_from: Some("batchtop <batchtop@example.com>".into()),
+        smtp_to: Some("me@example.com".into()),
+        smtp_user: Some("batchtop@example.com".into()),
+        smtp_password_file: Some(secret_file("smtp-password")),
         ..Settings::default()
     };
     assert_eq!(all.settings, examples);

@@ -340,6 +340,18 @@ words! {
 }
 
 words! {
+    /// How the connection to a mail server is kept secret.
+    SmtpSecurity {
+        /// TLS from the start, usually at port 465.
+        Tls = "tls",
+        /// TLS after the greeting and never without, usually at port 587.
+        StartTls = "starttls",
+        /// Not at all, usually at port 25: for a server on this machine.
+        Plain = "none",
+    }
+}
+
+words! {
     /// What goes to the log file: each level takes in those before it.
     LogLevel {
         /// What failed.

@@ -22,6 +22,7 @@ use super::theme::{Depth, Theme};
 use super::ui::{Pane, Seat, Start, Stopping, Ui, View};
 use super::update::{ask_about_files, shown, update};
 use super::view::view;
+use crate::base::Alert;
 use crate::engine::Handle;
 use crate::model::{CommandError, GuardLimits, JobState, RequestId, ServerState, Snapshot};
 
@@ -91,8 +92,8 @@ pub enum ScreenError {
 }
 
 /// Shows the run until the user quits it or it ends. When this returns, the terminal is restored
-/// and an engine of its own has been stopped.
-pub async fn run(run: Run, look: Look) -> Result<Left, ScreenError> {
+/// and an engine of its own has been stopped. Alerts go to the terminal between two pictures.
+pub async fn run(run: Run, look: Look, alerts: mpsc::Receiver<Alert>) -> Result<Left, ScreenError> {
     let (snapshots, seat) = match &run {
         Run::Own { handle, .. } => (handle.snapshots(), Seat::Owner),
         Run::Watched { snapshots, pid, .. } => (
@@ -127,7 +128,7 @@ pub async fn run(run: Run, look: Look) -> Result<Left, ScreenError> {
     for ask in ask_about_files(&mut face.ui) {
         face.perform(ask)?;
     }
-    let left = face.follow(snapshots, heard).await;
+    let left = face.follow(snapshots, heard, alerts).await;
     face.close().await;
     left
 }
@@ -155,6 +156,7 @@ impl Face {
         &mut self,
         mut snapshots: watch::Receiver<Arc<Snapshot>>,
         mut heard: mpsc::Receiver<Msg>,
+        mut alerts: mpsc::Receiver<Alert>,
     ) -> Result<Left, ScreenError> {
         let mut input = Some(Input::new());
         let mut stops = Stops::new()?;
@@ -176,6 +178,7 @@ impl Face {
                 () = stops.next() => self.suspend()?,
                 () = self.next_picture() => self.draw()?,
                 Some(msg) = heard.recv() => self.take(msg)?,
+                Some(alert) = alerts.recv() => self.screen.alert(&alert),
                 changed = snapshots.changed(), if is_open => {
                     if changed.is_err() {
                         is_open = false;

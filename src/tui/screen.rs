@@ -26,6 +26,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::sync::Notify;
 
+use crate::base::Alert;
+
 /// The largest screen that is drawn: what a terminal says may be anything.
 const MOST_COLUMNS: u16 = 600;
 const MOST_ROWS: u16 = 300;
@@ -135,6 +137,11 @@ impl Screen {
         let coded = base64::engine::general_purpose::STANDARD.encode(text);
         self.pipe
             .send(format!("\u{1b}]52;c;{coded}\u{7}").into_bytes());
+    }
+
+    /// Rings, between two pictures.
+    pub fn alert(&self, alert: &Alert) {
+        self.pipe.send(alert.as_str().into());
     }
 
     /// Gives the terminal back, stops the process until it is told to go on, and takes the

@@ -23,6 +23,8 @@ mod inference;
 mod intake;
 #[cfg(test)]
 mod mixed;
+#[cfg(all(test, unix))]
+mod notify;
 #[cfg(test)]
 mod readings;
 #[cfg(test)]
