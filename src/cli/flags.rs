@@ -152,6 +152,7 @@ impl GuardFlags {
 
 /// Whether the end is told.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Notification options")]
 pub struct NotifyFlags {
     /// Ring at the end, and use every way of `notify` that is switched on, however short the run
     #[arg(long)]
