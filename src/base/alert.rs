@@ -11,19 +11,17 @@ const COLUMNS: usize = 200;
 pub struct Alert(String);
 
 impl Alert {
-    /// Rings the bell (BEL) and tells the desktop by way of the terminal (OSC 9, which iTerm2
+    /// Rings the bell (BEL) and tells the desktop by way of the terminal (OSC 9, which `iTerm2`
     /// introduced; kitty, `WezTerm`, Ghostty and Windows Terminal know it). `None` where neither
     /// is wanted. Outside text in the message cannot do anything to the terminal.
     pub fn new(bell: bool, message: Option<&str>) -> Option<Self> {
-        let mut bytes = String::new();
-        if let Some(message) = message {
+        let told = message.map(|message| {
             // The word in front keeps a message such as `4;1` from being an order of ConEmu's.
             let text = elide(&shown(message), COLUMNS);
-            bytes.push_str(&format!("\u{1b}]9;batchtop: {text}\u{1b}\\"));
-        }
-        if bell {
-            bytes.push('\u{7}');
-        }
+            format!("\u{1b}]9;batchtop: {text}\u{1b}\\")
+        });
+        let rung = if bell { "\u{7}" } else { "" };
+        let bytes = told.unwrap_or_default() + rung;
         (!bytes.is_empty()).then_some(Self(bytes))
     }
 

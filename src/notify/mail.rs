@@ -15,7 +15,7 @@ use super::delivery::Failed;
 use super::notice::Notice;
 use super::ways::{WaysError, secret_file};
 use crate::base::shown;
-use crate::config::{Environment, Secret, Settings, SmtpSecurity};
+use crate::config::{Environment, Settings, SmtpSecurity};
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
@@ -124,10 +124,7 @@ fn credentials(
         None => secret_file(settings.smtp_password_file.as_ref(), folder)?,
     };
     let password = password.ok_or(WaysError::NoPassword)?;
-    Ok(Some(Credentials::new(
-        user,
-        Secret::reveal(&password).to_owned(),
-    )))
+    Ok(Some(Credentials::new(user, password.reveal().to_owned())))
 }
 
 fn transport(

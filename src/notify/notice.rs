@@ -40,7 +40,7 @@ pub struct Notice {
     /// Which kind.
     pub kind: NoticeKind,
     /// When, by the wall clock.
-    #[serde(serialize_with = "written")]
+    #[serde(skip)]
     pub at: Stamp,
     /// What happened, in a few words.
     pub title: String,
@@ -126,8 +126,4 @@ pub(super) fn name(job: &JobView) -> String {
 fn safe(text: &str, columns: usize) -> String {
     let visible = shown(text).replace('<', "‹").replace('>', "›");
     elide(&visible, columns)
-}
-
-fn written<S: serde::Serializer>(at: &Stamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.rfc3339())
 }

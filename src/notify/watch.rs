@@ -140,9 +140,8 @@ impl Watch {
         let mut notices = Vec::new();
         let mut has_ended = false;
         for job in sight.jobs {
-            if let Some(ended) = self.look_at_job(job, sight) {
+            if self.has_just_ended(job, sight, &mut notices) {
                 has_ended = true;
-                notices.extend(ended);
             }
         }
         if !is_busy {
@@ -171,9 +170,14 @@ impl Watch {
             .min()
     }
 
-    /// Something where the job has come to an end since it was last seen; in it a notice, where
-    /// that is worth one. A job that had ended before the first look is old news.
-    fn look_at_job(&mut self, job: &JobView, sight: Sight<'_>) -> Option<Option<Notice>> {
+    /// Whether the job has come to an end since it was last seen; that is told where it is worth
+    /// it. A job that had ended before the first look is old news.
+    fn has_just_ended(
+        &mut self,
+        job: &JobView,
+        sight: Sight<'_>,
+        notices: &mut Vec<Notice>,
+    ) -> bool {
         let is_first = self.looked.is_none();
         let is_over = is_end(&job.state);
         let seen = self.jobs.entry(job.id).or_insert(Seen {
@@ -189,10 +193,10 @@ impl Watch {
             if std::mem::take(&mut seen.has_ended) {
                 (seen.since, seen.ran_before) = (sight.now, job.running_for);
             }
-            return None;
+            return false;
         }
         if std::mem::replace(&mut seen.has_ended, true) {
-            return None;
+            return false;
         }
         if let Some(stretch) = &mut self.stretch {
             stretch.add(job);
@@ -201,7 +205,10 @@ impl Watch {
             JobState::Done => job.running_for.saturating_sub(seen.ran_before),
             _ => sight.now - seen.since,
         };
-        Some((took >= self.rules.after).then(|| end_of(job, took, sight.at)))
+        if took >= self.rules.after {
+            notices.push(end_of(job, took, sight.at));
+        }
+        true
     }
 
     /// One job alone has told it all by itself.

@@ -135,6 +135,8 @@ fn job(id: i64, state: JobState) -> JobView {
         eta: None,
         eta_p90: None,
         running_for: Duration::ZERO,
+        energy: None,
+        reuse: crate::model::ReuseView::default(),
     }
 }
 

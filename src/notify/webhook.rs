@@ -24,6 +24,8 @@ pub(super) struct Webhook {
 struct Payload<'a> {
     program: &'static str,
     version: &'static str,
+    /// The time as text: programs have no clock in common.
+    at: String,
     #[serde(flatten)]
     notice: &'a Notice,
 }
@@ -58,6 +60,7 @@ impl Webhook {
         let payload = Payload {
             program: "batchtop",
             version: env!("CARGO_PKG_VERSION"),
+            at: notice.at.rfc3339(),
             notice,
         };
         let sent = self.client.post(self.url.clone()).json(&payload).send();
