@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::observation::{Ending, Observation};
+use super::requests::Requests;
 use super::score::Score;
 
 /// A column that can be written.
@@ -105,30 +106,47 @@ pub fn guarded(text: &str) -> String {
 pub struct Export<W: Write> {
     writer: csv::Writer<W>,
     columns: Vec<Column>,
+    requests: Option<Requests>,
 }
 
 impl<W: Write> Export<W> {
-    /// Writes the header.
-    pub fn new(output: W, columns: Vec<Column>) -> io::Result<Self> {
+    /// Writes the header. The columns of the requests, if there are any, stand behind the others.
+    pub fn new(output: W, columns: Vec<Column>, requests: Option<Requests>) -> io::Result<Self> {
         let mut writer = csv::Writer::from_writer(output);
-        writer.write_record(columns.iter().map(|column| column.name()))?;
-        Ok(Self { writer, columns })
+        for column in &columns {
+            writer.write_field(column.name())?;
+        }
+        for name in requests.iter().flat_map(Requests::header) {
+            writer.write_field(guarded(&name))?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+        Ok(Self {
+            writer,
+            columns,
+            requests,
+        })
     }
 
     /// Writes a row.
     pub fn add(&mut self, observation: &Observation, score: Option<Score>) -> io::Result<()> {
-        let cells = self
-            .columns
-            .iter()
-            .map(|column| column.cell(observation, score));
-        Ok(self.writer.write_record(cells)?)
+        for column in &self.columns {
+            self.writer.write_field(column.cell(observation, score))?;
+        }
+        if let Some(requests) = &mut self.requests {
+            for cell in requests.cells(observation.custom_id.as_deref()) {
+                self.writer.write_field(cell)?;
+            }
+        }
+        Ok(self.writer.write_record(None::<&[u8]>)?)
     }
 
-    /// Gives back what was written to.
-    pub fn finish(self) -> io::Result<W> {
-        self.writer
+    /// Gives back what was written to, and the requests with what is known of them now.
+    pub fn finish(self) -> io::Result<(W, Option<Requests>)> {
+        let output = self
+            .writer
             .into_inner()
-            .map_err(csv::IntoInnerError::into_error)
+            .map_err(csv::IntoInnerError::into_error)?;
+        Ok((output, self.requests))
     }
 }
 
@@ -153,13 +171,13 @@ mod tests {
     proptest! {
         #[test]
         fn rows_read_back(ids in prop::collection::vec("[a-z\",;\n\r=+@é-]{0,9}", 1..20)) {
-            let mut export = Export::new(Vec::new(), Column::ALL.to_vec()).unwrap();
+            let mut export = Export::new(Vec::new(), Column::ALL.to_vec(), None).unwrap();
             for id in &ids {
                 let ending = Ending::Failed { class: "timeout".into(), message: id.clone() };
                 let observation = Observation { custom_id: Some(id.clone()), ending };
                 export.add(&observation, None).unwrap();
             }
-            let bytes = export.finish().unwrap();
+            let (bytes, _) = export.finish().unwrap();
             let mut reader = csv::Reader::from_reader(bytes.as_slice());
             let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
             prop_assert_eq!(rows.len(), ids.len());

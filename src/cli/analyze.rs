@@ -12,7 +12,8 @@ use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
 use super::table_flags::{Analyze, ScoreFlags};
 use crate::analysis::{
-    Analyzer, Column, Export, Observation, Reading, ScoreRule, Summary, read_results,
+    Analyzer, Column, Export, Observation, Reading, RequestColumn, Requests, ScoreRule, Summary,
+    read_results,
 };
 use crate::base::count;
 use crate::intake::open;
@@ -41,10 +42,10 @@ pub(super) fn run(flags: &Analyze, context: &mut Context) -> Outcome {
         reading.push(found);
     }
     if let (Some(export), Some(path)) = (export, &flags.csv) {
-        export
-            .finish()
-            .map_err(|error| unwritable(path, &error))?
-            .finish()?;
+        let finished = export.finish();
+        let (file, requests) = finished.map_err(|error| unwritable(path, &error))?;
+        file.finish()?;
+        tell_joined(requests.as_ref(), context);
         context
             .say
             .note(&format!("the results are in {}", path.display()));
@@ -81,7 +82,54 @@ fn export(path: &Path, flags: &Analyze) -> Result<Export<Fresh>, Trouble> {
         flags.columns.clone()
     };
     let file = Fresh::create(path)?;
-    Export::new(file, columns).map_err(|error| unwritable(path, &error))
+    let requests = flags
+        .requests
+        .as_ref()
+        .map(|file| requests(file, flags))
+        .transpose()?;
+    Export::new(file, columns, requests).map_err(|error| unwritable(path, &error))
+}
+
+/// What the requests said, as far as it was asked for.
+fn requests(file: &FileArg, flags: &Analyze) -> Result<Requests, Trouble> {
+    let path = path(file);
+    let columns = if flags.request_columns.is_empty() {
+        vec![RequestColumn::Prompt]
+    } else {
+        let names = flags.request_columns.iter();
+        names.map(|name| RequestColumn::from_name(name)).collect()
+    };
+    let requests = Requests::read(open(&path)?, columns).map_err(|error| {
+        let what = format!("cannot read `{}` to its end: {error}", path.display());
+        Trouble::new(what, "name the batch file that was run")
+    })?;
+    if requests.is_empty() {
+        return Err(Trouble::new(
+            format!("`{}` holds no request", path.display()),
+            "name the batch file that was run",
+        ));
+    }
+    Ok(requests)
+}
+
+/// Says what the join left over on both sides.
+fn tell_joined(requests: Option<&Requests>, context: &mut Context) {
+    let Some(requests) = requests else { return };
+    let (unknown, missing) = (requests.unknown(), requests.without_result());
+    if unknown > 0 {
+        let text = format!(
+            "{} results belong to no request of the batch file",
+            count(unknown)
+        );
+        context.say.warning(&text);
+    }
+    if missing > 0 {
+        let text = format!(
+            "{} requests of the batch file have no result",
+            count(missing)
+        );
+        context.say.note(&text);
+    }
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Trouble {

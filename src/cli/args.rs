@@ -12,6 +12,7 @@ pub use super::learnt_args::{Forget, Probe, Profile, ProfileAction};
 use super::flags::{
     FileArg, GlobalFlags, GuardFlags, JobFlags, NotifyFlags, class, file, job, slots, text, window,
 };
+use super::measure_flags::{Bench, Estimate};
 use super::table_flags::{Analyze, Compare, Convert};
 use crate::config::{Layer, nearest};
 use crate::context::CacheType;
@@ -49,6 +50,10 @@ const ANALYZE_EXAMPLES: &str = "\
 Examples:
   batchtop analyze candidates.results.jsonl candidates.errors.jsonl --csv scores.csv
   batchtop analyze 3 --score-path grade.total --json";
+
+const BENCH_EXAMPLE: &str = "\
+Example:
+  batchtop bench --model gemma3:12b --sizes 100,1000 --parallel 1,4,auto";
 
 const PLAN_EXAMPLE: &str = "\
 Example:
@@ -121,6 +126,11 @@ pub enum Command {
     Analyze(Analyze),
     /// Hold two runs of the same requests against each other
     Compare(Compare),
+    /// Measure a server with sample requests and keep the figures
+    #[command(after_help = BENCH_EXAMPLE)]
+    Bench(Bench),
+    /// Say how long a batch file will take, from what was measured
+    Estimate(Estimate),
     /// Start the simulated server alone
     Simulate(Simulate),
     /// Try the ways in which the end of a run and trouble are told

@@ -67,7 +67,12 @@ fn no_command_is_the_screen() {
 )]
 #[case("analyze a.jsonl b.jsonl --csv c.csv --columns custom_id,score --score-path a.b --json")]
 #[case("analyze 3 --score-pattern x")]
+#[case("analyze 3 --csv c.csv --requests b.jsonl --request-columns prompt,metadata.team")]
 #[case("compare a.jsonl 3 --json")]
+#[case(
+    "bench --sizes 100,1000 --parallel 1,4,auto --num-ctx 4096,8192 --model a,b --warm-up 0 --keep-simulated --json"
+)]
+#[case("estimate a.jsonl --model m --answer-tokens 90 --simulated --json")]
 #[case("convert - --template candidates --preview 3 --format tsv")]
 #[case("simulate --listen 127.0.0.1:0 --script a.json --log b.jsonl")]
 #[case("config path")]
@@ -194,6 +199,8 @@ fn the_help_of_run() {
 
 #[rstest]
 #[case("enqueue -h")]
+#[case("bench -h")]
+#[case("estimate -h")]
 #[case("export -h")]
 #[case("demo -h")]
 #[case("sample -h")]

@@ -6,13 +6,16 @@
 
 pub mod args;
 pub mod flags;
+pub mod measure_flags;
 pub mod progress;
 pub mod say;
 pub mod table_flags;
 
 mod analyze;
+mod bench;
 mod cards;
 mod check;
+mod columns;
 mod compare;
 mod completions;
 mod config;
@@ -21,6 +24,7 @@ mod convert;
 mod demo;
 mod doctor;
 mod enqueue;
+mod estimate;
 mod export;
 mod jobs;
 mod learnt_args;
@@ -107,6 +111,8 @@ fn dispatch(arguments: Arguments, context: &mut Context) -> Outcome {
         Some(Command::Convert(flags)) => convert::run(&flags, context),
         Some(Command::Analyze(flags)) => analyze::run(&flags, context),
         Some(Command::Compare(flags)) => compare::run(&flags, context),
+        Some(Command::Bench(flags)) => wait(bench::run(&flags, context)),
+        Some(Command::Estimate(flags)) => estimate::run(&flags, context),
         Some(Command::Simulate(flags)) => wait(simulate::run(&flags, context)),
         Some(Command::Notify { action }) => wait(notify::run(action, context)),
         Some(Command::Config { action }) => config::run(action, context),

@@ -113,6 +113,14 @@ pub struct Analyze {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "csv", value_parser = column(), hide_possible_values = true)]
     pub columns: Vec<Column>,
 
+    /// Batch file that was run: columns of its requests go beside their results
+    #[arg(long, value_name = "FILE", requires = "csv", value_parser = file(), value_hint = ValueHint::FilePath)]
+    pub requests: Option<FileArg>,
+
+    /// Those columns, with commas between them: prompt, system, or fields of the body such as metadata.team [default: prompt]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "requests", value_parser = text())]
+    pub request_columns: Vec<String>,
+
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use futures_util::Stream;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderValue, SERVER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -208,6 +208,9 @@ pub(super) fn reply_in_pieces(
     )
 }
 
+/// What the simulated server calls itself; `inference::ollama` knows it by this name.
+const SIMULATOR_NAME: &str = "batchtop-simulator";
+
 fn respond(status: u16, content_type: &str, payload: Payload) -> Reply {
     let mut response = Response::new(payload);
     *response.status_mut() =
@@ -217,6 +220,9 @@ fn respond(status: u16, content_type: &str, payload: Payload) -> Reply {
     {
         response.headers_mut().insert(CONTENT_TYPE, value);
     }
+    // Ollama sends no such header: by this one, nobody takes the simulated server for a real one.
+    let name = HeaderValue::from_static(SIMULATOR_NAME);
+    response.headers_mut().insert(SERVER, name);
     response
 }
 

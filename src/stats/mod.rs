@@ -6,12 +6,14 @@
 
 mod energy;
 mod eta;
+mod forecast;
 mod latency;
 mod rates;
 mod series;
 
 pub use energy::EnergyMeter;
 pub use eta::Eta;
+pub use forecast::{Ask, Forecast, Interval, forecast, of_history};
 pub use latency::Latency;
 pub use rates::Rates;
 pub use series::{Coarse, SERIES_POINTS, Series};

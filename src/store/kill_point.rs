@@ -103,6 +103,7 @@ impl Write {
             Self::Log(_) => "log",
             Self::Energy(..) => "energy",
             Self::Readings(_) => "readings",
+            Self::Measure(_) => "measure",
             Self::Speak(..) => "speak",
             Self::Trim(..) => "trim",
             Self::Recall(..) => "recall",

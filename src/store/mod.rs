@@ -14,6 +14,7 @@ mod failed;
 mod jobs;
 mod kill_point;
 mod lock;
+mod measurement;
 mod page;
 mod profile;
 mod reader;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../assets/sql/0002_readings.sql"),
     include_str!("../../assets/sql/0003_conversation.sql"),
     include_str!("../../assets/sql/0004_profile.sql"),
+    include_str!("../../assets/sql/0005_measurement.sql"),
     include_str!("../../assets/sql/0006_failed_class.sql"),
 ];
 

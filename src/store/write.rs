@@ -6,12 +6,14 @@ use super::admit::{self, Chunk, NewJob};
 use super::claim::{self, Claimed, Unit};
 use super::conversation::{self, Recalled};
 use super::schema::TextCache;
-use super::{JobReadings, Record, Store, StoreError, failed, jobs, profile, readings, row, save};
+use super::{
+    JobReadings, Record, Store, StoreError, failed, jobs, measurement, profile, readings, row, save,
+};
 use crate::base::Stamp;
 use crate::context::Profile;
 use crate::model::{
-    Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Move, RequestId, Source, Trim,
-    WhichFailures,
+    Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Measurement, Move, RequestId,
+    Source, Trim, WhichFailures,
 };
 
 /// One thing to write.
@@ -55,6 +57,8 @@ pub enum Write {
     Learn(Box<Profile>),
     /// Forget what was learnt about the model of this name, or about all.
     Forget(Option<String>),
+    /// Keep what a server was measured to do.
+    Measure(Box<Measurement>),
 }
 
 /// What came of one [`Write`], once it is on disk.
@@ -194,6 +198,7 @@ fn apply(
         Write::Forget(model) => {
             profile::forget(transaction, model.as_deref()).map(Written::Forgotten)
         }
+        Write::Measure(kept) => nothing(measurement::keep(transaction, kept)),
     }
 }
 

@@ -14,7 +14,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, SERVER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, Url};
 
@@ -37,6 +37,9 @@ const LONGEST_ERROR: usize = 1 << 20;
 /// How long the end of the connection's stream is waited for once the answer is complete. With it,
 /// the connection can be used again; without it, a new one is made.
 const PARTING: Duration = Duration::from_millis(250);
+
+/// What the simulated server calls itself (`simulator::wire`).
+const SIMULATOR_NAME: &str = "batchtop-simulator";
 
 /// An Ollama server. Clones share their connections.
 #[derive(Debug, Clone)]
@@ -126,6 +129,18 @@ impl Ollama {
     /// Whether the server is on this machine, so that its card is this machine's.
     pub fn is_local(&self) -> bool {
         self.shared.address.is_loopback()
+    }
+
+    /// Whether it is the simulated server of this program, which says so in a header. A server
+    /// that does not answer is not.
+    pub async fn is_simulated(&self) -> bool {
+        let request = self.shared.http.get(self.shared.urls.version.clone());
+        let time = Deadline::of(self.shared.timeouts.ask);
+        let Ok(response) = self.send(request, &time).await else {
+            return false;
+        };
+        let name = response.headers().get(SERVER);
+        name.is_some_and(|name| name == SIMULATOR_NAME)
     }
 
     fn post(&self, path: Path, body: String) -> RequestBuilder {

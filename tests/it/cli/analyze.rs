@@ -1,9 +1,9 @@
 //! `analyze` and `compare`: what is said of results, wherever they come from.
 
 use batchtop::simulator::Action;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Stage, batch, marked};
+use crate::support::{Stage, batch, chat_with, marked};
 
 fn results(scores: &[(&str, &str)]) -> String {
     let line = |(id, text): &(&str, &str)| {
@@ -53,6 +53,37 @@ fn scores_go_to_a_spreadsheet_and_formulas_do_not() {
         .with(0)
         .saying("the results are in s.csv");
     insta::assert_snapshot!("spreadsheet", stage.read("s.csv"));
+}
+
+#[test]
+fn what_was_asked_stands_beside_the_answers() {
+    let stage = Stage::new();
+    let request = |id: &str, team: &str| {
+        let body = json!({"metadata": {"team": team}});
+        chat_with(id, &format!("={id}"), &body)
+    };
+    stage.write("b.jsonl", request("a", "red") + &request("b", "blue"));
+    stage.write("r.jsonl", results(&[("a", "7/10"), ("z", "8/10")]));
+    let command = "analyze r.jsonl --csv s.csv --columns custom_id,score --requests b.jsonl \
+                   --request-columns prompt,metadata.team";
+    stage
+        .run(command)
+        .with(0)
+        .saying("1 results belong to no request of the batch file")
+        .saying("1 requests of the batch file have no result");
+    assert_eq!(
+        stage.read("s.csv"),
+        "custom_id,score,request.prompt,request.metadata.team\na,7,'=a,red\nz,8,,\n"
+    );
+    stage
+        .run("analyze r.jsonl --csv t.csv --requests r.jsonl")
+        .with(2)
+        .saying("`r.jsonl` holds no request");
+    assert!(!stage.path("t.csv").exists());
+    stage
+        .run("analyze r.jsonl --requests b.jsonl")
+        .with(2)
+        .saying("--csv");
 }
 
 #[test]

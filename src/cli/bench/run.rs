@@ -1,0 +1,238 @@
+//! One measurement: a batch of sample requests, run by an engine of its own.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use super::Ground;
+use crate::base::Stamp;
+use crate::cli::context::Context;
+use crate::cli::estimate::ask;
+use crate::cli::outcome::Trouble;
+use crate::cli::run::take_in;
+use crate::cli::session::{Followed, Goal, Session, Signals, TemporaryFolder, no_system};
+use crate::engine::Scope;
+use crate::intake::{Rules, open, read_all};
+use crate::model::{Job, JobId, JobSettings, Measurement, Setup, Work};
+use crate::sample::{SampleOptions, request_line};
+use crate::stats::Ask;
+use crate::store::{Order, Reader, StoreError};
+
+/// What is measured.
+pub(super) struct Case {
+    /// On which ground.
+    pub(super) setup: Setup,
+    /// Requests.
+    pub(super) requests: u64,
+    /// Whether nobody wants the figures.
+    pub(super) is_warm_up: bool,
+}
+
+impl Case {
+    /// The same for the same case, so that it can be compared with an earlier one; another one for
+    /// every other, so that no prompt is met that the server still remembers.
+    fn seed(&self) -> u64 {
+        let lanes = u64::from(self.setup.parallel.fixed().unwrap_or(0));
+        let size = if self.is_warm_up { 0 } else { self.requests };
+        size.wrapping_mul(10_007).wrapping_add(lanes)
+    }
+
+    fn settings(&self, context: &Context) -> JobSettings {
+        JobSettings {
+            model: Some(self.setup.model.clone()),
+            parallel: self.setup.parallel,
+            num_ctx: self.setup.num_ctx,
+            // Each of these requests stands alone, whatever the settings say of others.
+            mode: crate::model::Mode::Independent,
+            ..context.loaded.settings.job()
+        }
+    }
+}
+
+/// Runs it; `None` when it was interrupted.
+pub(super) async fn measure(
+    case: &Case,
+    ground: &Ground,
+    context: &mut Context,
+) -> Result<Option<Measurement>, Trouble> {
+    // From before there is a folder that must not be left behind.
+    let signals = Signals::listen()?;
+    let folder = TemporaryFolder::new()?;
+    let batch = folder.0.join("sample.jsonl");
+    generate(&batch, case).map_err(|error| no_system("write the sample batch", &error))?;
+    let estimated = ask(&read_all(open(&batch)?, Rules::default(), 0), None);
+    let user = std::mem::replace(&mut context.paths.data, folder.0.join("data"));
+    let worked = work_off(&batch, case, ground, signals, context).await;
+    let measured = worked.and_then(|job| {
+        let seen = job.map(|job| look(job, context)).transpose()?;
+        Ok(seen.map(|(job, seen)| measurement(case, ground, &estimated, (&job, seen))))
+    });
+    context.paths.data = user;
+    measured
+}
+
+fn generate(batch: &Path, case: &Case) -> std::io::Result<()> {
+    let options = SampleOptions {
+        model: Some(case.setup.model.clone()),
+        ..SampleOptions::default()
+    };
+    let mut file = BufWriter::new(File::create(batch)?);
+    for index in 0..case.requests {
+        writeln!(file, "{}", request_line(case.seed(), index, &options))?;
+    }
+    file.flush()
+}
+
+async fn work_off(
+    batch: &Path,
+    case: &Case,
+    ground: &Ground,
+    signals: Signals,
+    context: &mut Context,
+) -> Result<Option<JobId>, Trouble> {
+    let session = Session::open(context, ground.server.clone(), ground.simulated).await?;
+    let mut session = session.hearing(signals);
+    let settings = case.settings(context);
+    let job = match take_in(&mut session, batch, None, settings, true, context).await {
+        Ok(job) => job,
+        Err(trouble) => {
+            let interrupted = session.is_interrupted();
+            session.close().await?;
+            return if interrupted { Ok(None) } else { Err(trouble) };
+        }
+    };
+    session.handle.work(Scope::Only(job)).await;
+    let followed = session.follow(context, Goal::Job(job), false).await?;
+    Ok((followed == Followed::Reached).then_some(job))
+}
+
+/// What the answers of a job took.
+#[derive(Debug, Default)]
+struct Seen {
+    wall: Vec<Duration>,
+    prefill: Duration,
+    decode: Duration,
+}
+
+impl Seen {
+    /// The time within which this part of the answers came, in milliseconds.
+    fn percentile(&self, part: f64) -> Option<f64> {
+        let last = self.wall.len().checked_sub(1)?;
+        let place = (part * last as f64).round() as usize;
+        self.wall
+            .get(place)
+            .map(|wall| wall.as_secs_f64() * 1_000.0)
+    }
+
+    fn prefill_share(&self) -> Option<f64> {
+        let all = self.prefill + self.decode;
+        (!all.is_zero()).then(|| self.prefill.as_secs_f64() / all.as_secs_f64())
+    }
+}
+
+fn look(id: JobId, context: &Context) -> Result<(Job, Seen), Trouble> {
+    let reader = context.reader()?.ok_or(StoreError::NoJob(id.0))?;
+    let job = reader.job(id)?.ok_or(StoreError::NoJob(id.0))?;
+    if let Some(why) = job.state.why() {
+        return Err(Trouble::new(
+            format!("the measurement could not go on: {why}"),
+            "`batchtop doctor` says what is well and what is not",
+        ));
+    }
+    let seen = seen(&reader, id)?;
+    Ok((job, seen))
+}
+
+fn seen(reader: &Reader, job: JobId) -> Result<Seen, StoreError> {
+    let mut seen = Seen::default();
+    reader.results::<StoreError>(job, Order::Input, |row| {
+        if let Some(answer) = row.answer {
+            seen.wall.push(answer.timings.wall);
+            seen.prefill += answer.timings.prefill.unwrap_or_default();
+            seen.decode += answer.timings.decode.unwrap_or_default();
+        }
+        Ok(())
+    })?;
+    seen.wall.sort_unstable();
+    Ok(seen)
+}
+
+fn measurement(
+    case: &Case,
+    ground: &Ground,
+    estimated: &Ask,
+    (job, seen): (&Job, Seen),
+) -> Measurement {
+    let installed = ground.installed(&case.setup.model);
+    let times = job.started.zip(job.finished);
+    // Stamps are exact to a millisecond; nothing takes no time at all.
+    let millis = times.map_or(1, |(started, finished)| (finished.0 - started.0).max(1));
+    Measurement {
+        setup: case.setup.clone(),
+        at: job.finished.unwrap_or_else(Stamp::now),
+        digest: installed.and_then(|model| model.digest.clone()),
+        quantization: installed.and_then(|model| model.quantization.clone()),
+        server_version: ground.version.clone(),
+        work: Work {
+            requests: job.counts.done + job.counts.failed,
+            failed: job.counts.failed,
+            prompt_tokens: job.counts.prompt_tokens.0,
+            answer_tokens: job.counts.answer_tokens.0,
+            estimated_tokens: Some(estimated.prompt_tokens),
+            estimated_fresh: Some(estimated.fresh_tokens),
+            prefill_share: seen.prefill_share(),
+        },
+        seconds: millis as f64 / 1_000.0,
+        p50_ms: seen.percentile(0.50),
+        p95_ms: seen.percentile(0.95),
+        energy: job.energy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Parallel;
+
+    fn case(requests: u64, parallel: Parallel, is_warm_up: bool) -> Case {
+        let setup = Setup {
+            model: "m".into(),
+            card: None,
+            parallel,
+            num_ctx: None,
+            simulated: true,
+        };
+        Case {
+            setup,
+            requests,
+            is_warm_up,
+        }
+    }
+
+    #[test]
+    fn no_two_cases_send_the_same_prompts() {
+        let mut seeds = std::collections::BTreeSet::new();
+        let all = [Parallel::Auto, Parallel::Fixed(1), Parallel::Fixed(4_096)];
+        for parallel in all {
+            assert!(seeds.insert(case(16, parallel, true).seed()));
+            for requests in [1, 16, 100, 1_000, 10_000] {
+                assert!(seeds.insert(case(requests, parallel, false).seed()));
+            }
+        }
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_answers() {
+        let seen = Seen {
+            wall: (0..=100).map(Duration::from_millis).collect(),
+            prefill: Duration::from_secs(1),
+            decode: Duration::from_secs(3),
+        };
+        assert_eq!(seen.percentile(0.5), Some(50.0));
+        assert_eq!(seen.percentile(0.95), Some(95.0));
+        assert_eq!(seen.prefill_share(), Some(0.25));
+        assert_eq!(Seen::default().percentile(0.5), None);
+        assert_eq!(Seen::default().prefill_share(), None);
+    }
+}
