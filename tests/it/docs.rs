@@ -61,6 +61,12 @@ fn runnable(command: &str) -> String {
     if command.contains("batchtop demo") {
         return command + " --requests 4";
     }
+    if command.starts_with("batchtop bench") {
+        return command + " --keep-simulated";
+    }
+    if command.starts_with("batchtop estimate") {
+        return command + " --simulated";
+    }
     command
 }
 
@@ -91,6 +97,10 @@ fn every_command_of_the_documents_works() {
     );
     let mut ran = 0;
     for document in documents() {
+        // The guide is one story and has a test of its own.
+        if document.ends_with("GUIDE.md") {
+            continue;
+        }
         let stage = stage();
         for command in commands(&document) {
             let mut shell = stage.process("/bin/sh");

@@ -16,6 +16,8 @@ mod floors;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod guide;
+#[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod inference;

@@ -2,6 +2,7 @@
 //! streams and its files.
 
 mod analyze;
+mod bench;
 mod check;
 mod conversation;
 mod convert;
