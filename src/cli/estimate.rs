@@ -22,6 +22,12 @@ const JOBS: usize = 20;
 /// Columns of an outside name at most.
 const NAME: usize = 60;
 
+/// What the bounds mean.
+const BOUNDS: [&str; 2] = [
+    "the bounds allow for how far measurements lie apart and for what is not known of the tokens;",
+    "loading, pauses and other work of the server come on top",
+];
+
 /// Everything that is said.
 #[derive(Debug, Serialize)]
 struct Told {
@@ -221,11 +227,7 @@ fn lines(told: &Told) -> Vec<String> {
             ),
         });
     }
-    lines.push(
-        "the bounds allow for how far measurements lie apart and for what is not known about the \
-         tokens; pauses, loading and other work of the server come on top"
-            .to_owned(),
-    );
+    lines.extend(BOUNDS.map(str::to_owned));
     lines
 }
 

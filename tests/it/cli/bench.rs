@@ -1,6 +1,6 @@
 //! `bench` and `estimate`: figures that are kept, compared and believed.
 
-use batchtop::simulator::{Action, Route, Script};
+use batchtop::simulator::{Action, Script};
 use serde_json::Value;
 
 use crate::support::{Signal, Stage, always};
@@ -37,9 +37,7 @@ fn every_combination_is_measured() {
         assert_eq!(one["before"], Value::Null);
     }
     // Two warm-ups, and nothing of all this in the user's queue.
-    let log = stage.server().log().into_iter();
-    let asked = log.filter(|entry| entry.route == Route::Chat);
-    assert_eq!(asked.count(), 2 * (2 + 3 + 6));
+    assert_eq!(stage.asked().len(), 2 * (2 + 3 + 6));
     stage.run("jobs").with(0).saying("the queue is empty");
 }
 
