@@ -62,7 +62,7 @@ fn runnable(command: &str) -> String {
         return command + " --requests 4";
     }
     if command.starts_with("batchtop bench") {
-        return command + " --keep-simulated";
+        return command + " --keep-simulated --warm-up 0";
     }
     if command.starts_with("batchtop estimate") {
         return command + " --simulated";

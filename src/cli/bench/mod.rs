@@ -107,7 +107,7 @@ pub(super) async fn run(flags: &Bench, context: &mut Context) -> Outcome {
         }
     }
     tell(&told, flags, context)?;
-    conclude(end, &told, context)
+    Ok(conclude(end, &told, context))
 }
 
 /// The measurement of so many requests; without a number, the warm-up.
@@ -144,21 +144,21 @@ fn tell(told: &[Told], flags: &Bench, context: &mut Context) -> Result<(), Troub
     Ok(())
 }
 
-fn conclude(end: End, told: &[Told], context: &mut Context) -> Outcome {
+fn conclude(end: End, told: &[Told], context: &mut Context) -> End {
     if end == End::Interrupted {
         let kept = count(told.len() as u64);
         context
             .say
             .note(&format!("interrupted; {kept} measurements were finished"));
-        return Ok(end);
+        return end;
     }
     let failed: u64 = told.iter().map(|one| one.measured.work.failed).sum();
     if failed > 0 {
         let text = format!("{} requests failed; the rates count them", count(failed));
         context.say.warning(&text);
-        return Ok(End::SomeFailed);
+        return End::SomeFailed;
     }
-    Ok(End::Done)
+    End::Done
 }
 
 async fn ground(context: &Context) -> Result<Ground, Trouble> {

@@ -5,6 +5,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use tokio::task::yield_now;
+
 use super::Ground;
 use crate::base::Stamp;
 use crate::cli::context::Context;
@@ -18,6 +20,9 @@ use crate::model::{Job, JobId, JobSettings, Measurement, Setup, Work};
 use crate::sample::{SampleOptions, request_line};
 use crate::stats::Ask;
 use crate::store::{Order, Reader, StoreError};
+
+/// Requests that are generated between two looks at the signals.
+const HEARD_EVERY: u64 = 1_000;
 
 /// What is measured.
 pub(super) struct Case {
@@ -57,10 +62,13 @@ pub(super) async fn measure(
     context: &mut Context,
 ) -> Result<Option<Measurement>, Trouble> {
     // From before there is a folder that must not be left behind.
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     let folder = TemporaryFolder::new()?;
     let batch = folder.0.join("sample.jsonl");
-    generate(&batch, case).map_err(|error| no_system("write the sample batch", &error))?;
+    let generated = generate(&batch, case, &mut signals).await;
+    if !generated.map_err(|error| no_system("write the sample batch", &error))? {
+        return Ok(None);
+    }
     let estimated = ask(&read_all(open(&batch)?, Rules::default(), 0), None);
     let user = std::mem::replace(&mut context.paths.data, folder.0.join("data"));
     let worked = work_off(&batch, case, ground, signals, context).await;
@@ -72,7 +80,8 @@ pub(super) async fn measure(
     measured
 }
 
-fn generate(batch: &Path, case: &Case) -> std::io::Result<()> {
+/// Writes the batch; `false` when a signal came meanwhile.
+async fn generate(batch: &Path, case: &Case, signals: &mut Signals) -> std::io::Result<bool> {
     let options = SampleOptions {
         model: Some(case.setup.model.clone()),
         ..SampleOptions::default()
@@ -80,8 +89,16 @@ fn generate(batch: &Path, case: &Case) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(batch)?);
     for index in 0..case.requests {
         writeln!(file, "{}", request_line(case.seed(), index, &options))?;
+        if index % HEARD_EVERY == 0 {
+            tokio::select! {
+                biased;
+                () = signals.next() => return Ok(false),
+                () = yield_now() => {}
+            }
+        }
     }
-    file.flush()
+    file.flush()?;
+    Ok(true)
 }
 
 async fn work_off(

@@ -26,7 +26,7 @@ pub(super) fn lines(told: &[Told]) -> Vec<String> {
     let mut grounds: Vec<String> = told.iter().map(|one| ground(&one.measured)).collect();
     grounds.dedup();
     lines.extend(grounds);
-    let changes = told.iter().filter_map(|one| changes(one));
+    let changes = told.iter().filter_map(changes);
     let mut changes: Vec<String> = changes.collect();
     changes.dedup();
     lines.extend(changes);

@@ -1,6 +1,6 @@
 //! `bench` and `estimate`: figures that are kept, compared and believed.
 
-use batchtop::simulator::{Action, Script};
+use batchtop::simulator::{Action, Fault, Script, When};
 use serde_json::Value;
 
 use crate::support::{Signal, Stage, always};
@@ -128,10 +128,19 @@ fn a_server_that_is_used_otherwise_or_lacks_the_model_is_not_measured() {
 
 #[test]
 fn what_was_measured_before_an_interruption_is_kept() {
-    let stage = Stage::new();
-    let bench =
-        stage.start("bench --model simulated --sizes 3,100000 --warm-up 0 --keep-simulated");
-    bench.says("measuring 100,000 requests");
+    // One of the second measurement is never answered.
+    let silent = Fault {
+        when: When {
+            nth: Some(7),
+            ..When::default()
+        },
+        action: Action::HangBeforeFirstByte {
+            stuck_runner: false,
+        },
+    };
+    let stage = Stage::failing([silent]).set("BATCHTOP_DRAIN", "0s");
+    let bench = stage.start("bench --model simulated --sizes 3,9 --warm-up 0 --keep-simulated");
+    bench.says("measuring 9 requests");
     bench.signal(Signal::Interrupt);
     bench
         .ends()
