@@ -230,20 +230,6 @@ fn claimed(
     })
 }
 
-fn retried(
-    transaction: &Transaction<'_>,
-    job: JobId,
-    which: &WhichFailures,
-) -> rusqlite::Result<Written> {
-    let (count, now) = jobs::retry(transaction, job, which)?;
-    let failed = failed::of_job(transaction, job)?;
-    Ok(now.map_or(Written::NoJob(job), |now| Written::Retried {
-        count,
-        failed,
-        job: Box::new(now),
-    }))
-}
-
 fn recalled(
     transaction: &Transaction<'_>,
     texts: &mut TextCache,
