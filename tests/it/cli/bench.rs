@@ -146,6 +146,7 @@ fn what_was_measured_before_an_interruption_is_kept() {
         .ends()
         .with(130)
         .saying("interrupted; 1 measurements were finished");
+    stage.play(Script::instant());
     let again = measured(&stage, "--sizes 3");
     assert_ne!(again[0]["before"], Value::Null);
     let left = std::fs::read_dir(stage.path("")).unwrap();
