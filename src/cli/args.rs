@@ -7,15 +7,12 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 
-pub use super::learnt_args::{Forget, Probe, Profile, ProfileAction};
+pub use super::learnt_args::{Forget, Plan, Probe, Profile, ProfileAction};
 
-use super::flags::{
-    FileArg, GlobalFlags, GuardFlags, JobFlags, NotifyFlags, class, file, job, slots, text, window,
-};
+use super::flags::{FileArg, GlobalFlags, GuardFlags, JobFlags, NotifyFlags, class, file, job};
 use super::measure_flags::{Bench, Estimate};
 use super::table_flags::{Analyze, Compare, Convert};
 use crate::config::{Layer, nearest};
-use crate::context::CacheType;
 use crate::model::{FailureClass, JobName};
 
 const EXIT_CODES: &str = "\
@@ -313,30 +310,6 @@ pub enum Order {
     Input,
     /// As they came
     Finished,
-}
-
-/// Flags of `plan`.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct Plan {
-    /// Model to plan for [default: the one of the settings]
-    #[arg(long, value_name = "MODEL", value_parser = text())]
-    pub model: Option<String>,
-
-    /// Context window of each slot, in tokens
-    #[arg(long, value_name = "N", value_parser = window())]
-    pub num_ctx: Option<u32>,
-
-    /// Slots of the server, 1 to 4096
-    #[arg(long, value_name = "N", value_parser = slots())]
-    pub parallel: Option<u32>,
-
-    /// How the server keeps context: its `OLLAMA_KV_CACHE_TYPE` [default: f16]
-    #[arg(long, value_name = "TYPE", value_parser = |text: &str| text.parse::<CacheType>())]
-    pub cache_type: Option<CacheType>,
-
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Flags of `doctor`.

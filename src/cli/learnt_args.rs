@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::flags::{slots, text, window};
+use crate::context::CacheType;
 
 const PROBE_EXAMPLE: &str = "\
 Example:
@@ -10,6 +11,30 @@ Example:
 
 It loads the model many times and takes minutes; other clients of the server wait meanwhile.
 Interrupted, it keeps what it measured, and the same command goes on.";
+
+/// Flags of `plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Plan {
+    /// Model to plan for [default: the one of the settings]
+    #[arg(long, value_name = "MODEL", value_parser = text())]
+    pub model: Option<String>,
+
+    /// Context window of each slot, in tokens
+    #[arg(long, value_name = "N", value_parser = window())]
+    pub num_ctx: Option<u32>,
+
+    /// Slots of the server, 1 to 4096
+    #[arg(long, value_name = "N", value_parser = slots())]
+    pub parallel: Option<u32>,
+
+    /// How the server keeps context: its `OLLAMA_KV_CACHE_TYPE` [default: f16]
+    #[arg(long, value_name = "TYPE", value_parser = |text: &str| text.parse::<CacheType>())]
+    pub cache_type: Option<CacheType>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Flags of `probe`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

@@ -151,6 +151,7 @@ fn check(path: &Path, found: &Metadata) -> Result<(), SecretError> {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no such mode")]
 fn mode(found: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     Some(found.permissions().mode() & 0o7777)
@@ -161,7 +162,8 @@ fn mode(_: &Metadata) -> Option<u32> {
     None
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use rstest::rstest;

@@ -12,8 +12,8 @@ use crate::model::{
 };
 
 const RULES: Rules = Rules {
-    after: Duration::from_secs(60),
-    trouble_after: Duration::from_secs(300),
+    after: Duration::from_mins(1),
+    trouble_after: Duration::from_mins(5),
 };
 
 /// A run that is watched in virtual time.

@@ -19,7 +19,7 @@ pub struct Ways {
     osc9: bool,
     /// The desktop was asked for, and there is none.
     misses_desktop: bool,
-    ways: Vec<Way>,
+    others: Vec<Way>,
 }
 
 /// One way out of the process.
@@ -92,32 +92,32 @@ impl Ways {
         environment: &Environment,
         folder: &Path,
     ) -> Result<Self, WaysError> {
-        let mut ways = Vec::new();
+        let mut others = Vec::new();
         let has_desktop = environment.has_desktop();
         if settings.notify_desktop && has_desktop {
-            ways.push(Way::Desktop);
+            others.push(Way::Desktop);
         }
         let address = match environment.webhook()? {
             Some(address) => Some(address),
             None => secret_file(settings.webhook_file.as_ref(), folder)?,
         };
         if let Some(address) = address {
-            ways.push(Way::Webhook(Arc::new(Webhook::new(&address)?)));
+            others.push(Way::Webhook(Arc::new(Webhook::new(&address)?)));
         }
         if let Some(mail) = Mail::of(settings, environment, folder)? {
-            ways.push(Way::Mail(Arc::new(mail)));
+            others.push(Way::Mail(Arc::new(mail)));
         }
         Ok(Self {
             bell: settings.notify_bell,
             osc9: settings.notify_osc9 && !environment.has_dumb_terminal(),
             misses_desktop: settings.notify_desktop && !has_desktop,
-            ways,
+            others,
         })
     }
 
     /// Whether nothing would be told at all.
     pub fn are_none(&self) -> bool {
-        !self.bell && !self.osc9 && self.ways.is_empty()
+        !self.bell && !self.osc9 && self.others.is_empty()
     }
 
     /// What the terminal is asked to do for a notice, if anything.
@@ -135,7 +135,7 @@ impl Ways {
                 went,
             });
         }
-        for way in &self.ways {
+        for way in &self.others {
             let result = once(limit, way.tell(notice)).await;
             let went = result.map_or_else(|failed| Went::Failed(failed.what), |()| Went::Well);
             trials.push(Trial {
@@ -148,7 +148,7 @@ impl Ways {
 
     /// Those that lead out of the process.
     pub(super) fn out(&self) -> &[Way] {
-        &self.ways
+        &self.others
     }
 }
 

@@ -6,6 +6,7 @@
 mod classes;
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod crash;
@@ -25,7 +26,8 @@ mod inference;
 mod intake;
 #[cfg(test)]
 mod mixed;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod notify;
 #[cfg(test)]
 mod readings;
