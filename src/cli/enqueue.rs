@@ -19,7 +19,7 @@ use crate::model::Job;
 use crate::store::Owner;
 
 /// An owner that is ending has left the queue within this time.
-const LEAVING: Duration = Duration::from_secs(3);
+const LEAVING: Duration = Duration::from_secs(20);
 /// Between two looks at whether it has.
 const GLANCE: Duration = Duration::from_millis(20);
 

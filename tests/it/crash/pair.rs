@@ -4,11 +4,13 @@ use super::{Trial, script};
 use crate::support::{Dice, Finished, batch, times};
 
 /// One of two that started at the same moment: it did the work, or it says why not.
-fn did_its_part(finished: Finished, refusal: &str) -> bool {
+fn did_its_part(finished: Finished, refusals: &[&str]) -> bool {
     if finished.code == Some(0) {
         return true;
     }
-    finished.with(2).saying(refusal).saying("hint:");
+    let finished = finished.with(2).saying("hint:");
+    let is_told = refusals.iter().any(|why| finished.err.contains(why));
+    assert!(is_told, "none of {refusals:?} in {finished:?}");
     false
 }
 
@@ -26,7 +28,7 @@ fn two_that_start_at_once_never_both_work_and_never_ask_twice() {
         trial.note();
     }
     let both = [trial.start(), trial.start()];
-    let ended = both.map(|one| did_its_part(one.ends(), "works the queue"));
+    let ended = both.map(|one| did_its_part(one.ends(), &["works the queue"]));
     assert!(ended.contains(&true));
     trial.judge(&[]);
 }
@@ -36,8 +38,10 @@ fn a_file_that_is_enqueued_at_once_with_another_is_there_when_it_is_said_to_be()
     let trial = Trial::of(3, script());
     trial.stage.write("c.jsonl", batch(5));
     let both = ["enqueue b.jsonl", "enqueue c.jsonl"].map(|it| trial.stage.start(it));
-    // The owner of the queue may have ended just when the other one had asked it.
-    let ended = both.map(|one| did_its_part(one.ends(), "ended before it answered"));
+    // The owner of the queue may have ended just when the other one had asked it, or a crowded
+    // machine may take so long over its end that the other one gives up.
+    let refusals = ["ended before it answered", "works the queue"];
+    let ended = both.map(|one| did_its_part(one.ends(), &refusals));
     assert!(ended.contains(&true));
     let jobs = trial.reader().unwrap().jobs().unwrap();
     let there: Vec<u64> = jobs.iter().map(|job| job.counts.total).collect();
