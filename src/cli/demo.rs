@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use super::args::Demo;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
-use super::run::{summarize, take_in};
+use super::run::{summarize, take_in, work_alone};
 use super::screen;
-use super::session::{Followed, Goal, Session, Signals, TemporaryFolder, no_system};
+use super::session::{Session, Signals, TemporaryFolder, no_system};
 use crate::base::{count, shown};
-use crate::engine::Scope;
 use crate::model::{AnswerBody, Job, JobId, JobSettings, Mode, Parallel, Readings, TrimPolicy};
 use crate::report::{Destination, Order, write_results};
 use crate::sample::{SampleOptions, request_line};
@@ -140,20 +139,10 @@ async fn work(
     context: &mut Context,
 ) -> Result<Option<JobId>, Trouble> {
     let server = context.server_at(url)?;
-    let mut session = Session::open(context, server, true).await?.hearing(signals);
+    let session = Session::open(context, server, true).await?.hearing(signals);
     let mut settings = context.loaded.settings.job();
     settings.parallel = Parallel::Fixed(SLOTS);
-    let job = match take_in(&mut session, batch, None, settings, true, context).await {
-        Ok(job) => job,
-        Err(trouble) => {
-            let interrupted = session.is_interrupted();
-            session.close().await?;
-            return if interrupted { Ok(None) } else { Err(trouble) };
-        }
-    };
-    session.handle.work(Scope::Only(job)).await;
-    let followed = session.follow(context, Goal::Job(job), false).await?;
-    Ok((followed == Followed::Reached).then_some(job))
+    work_alone(session, batch, settings, context).await
 }
 
 /// Writes the files, says how it went and shows an answer. Failed requests are part of the show.

@@ -120,6 +120,26 @@ async fn work_off(
     Ok((Some(job), followed))
 }
 
+/// Puts a batch in the queue of this session and works it off. `None` when a signal came first.
+pub(super) async fn work_alone(
+    mut session: Session,
+    batch: &Path,
+    settings: JobSettings,
+    context: &mut Context,
+) -> Result<Option<JobId>, Trouble> {
+    let job = match take_in(&mut session, batch, None, settings, true, context).await {
+        Ok(job) => job,
+        Err(trouble) => {
+            let interrupted = session.is_interrupted();
+            session.close().await?;
+            return if interrupted { Ok(None) } else { Err(trouble) };
+        }
+    };
+    session.handle.work(Scope::Only(job)).await;
+    let followed = session.follow(context, Goal::Job(job), false).await?;
+    Ok((followed == Followed::Reached).then_some(job))
+}
+
 /// Says whether the models of a job fit the cards. One that surely does not is not started, unless
 /// that is allowed. A server that does not answer is waited for later.
 async fn tell_plan(server: &Ollama, id: JobId, context: &mut Context) -> Result<(), Trouble> {

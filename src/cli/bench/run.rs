@@ -12,9 +12,8 @@ use crate::base::Stamp;
 use crate::cli::context::Context;
 use crate::cli::estimate::ask;
 use crate::cli::outcome::Trouble;
-use crate::cli::run::take_in;
-use crate::cli::session::{Followed, Goal, Session, Signals, TemporaryFolder, no_system};
-use crate::engine::Scope;
+use crate::cli::run::work_alone;
+use crate::cli::session::{Session, Signals, TemporaryFolder, no_system};
 use crate::intake::{Rules, open, read_all};
 use crate::model::{Job, JobId, JobSettings, Measurement, Setup, Work};
 use crate::sample::{SampleOptions, request_line};
@@ -109,19 +108,9 @@ async fn work_off(
     context: &mut Context,
 ) -> Result<Option<JobId>, Trouble> {
     let session = Session::open(context, ground.server.clone(), ground.simulated).await?;
-    let mut session = session.hearing(signals);
+    let session = session.hearing(signals);
     let settings = case.settings(context);
-    let job = match take_in(&mut session, batch, None, settings, true, context).await {
-        Ok(job) => job,
-        Err(trouble) => {
-            let interrupted = session.is_interrupted();
-            session.close().await?;
-            return if interrupted { Ok(None) } else { Err(trouble) };
-        }
-    };
-    session.handle.work(Scope::Only(job)).await;
-    let followed = session.follow(context, Goal::Job(job), false).await?;
-    Ok((followed == Followed::Reached).then_some(job))
+    work_alone(session, batch, settings, context).await
 }
 
 /// What the answers of a job took.
