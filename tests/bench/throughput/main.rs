@@ -1,0 +1,90 @@
+//! What the engine takes of the time, measured over the simulated server. `cargo bench` prints
+//! every figure of `docs/PERFORMANCE.md`; `cargo bench -- NAME` prints those whose name contains it.
+//!
+//! Server and client share the machine, so each figure is what both manage together.
+
+mod batches;
+mod engine;
+mod files;
+mod own_time;
+mod trim;
+mod watched;
+
+use std::time::{Duration, Instant};
+
+use batches::BATCH;
+
+/// What may go wrong in a bench.
+type Failure = Box<dyn std::error::Error>;
+
+#[expect(clippy::disallowed_methods, reason = "a bench is a stopwatch")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn main() -> Result<(), Failure> {
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with('-'))
+        .collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| name.contains(w));
+    let runtime = tokio::runtime::Runtime::new()?;
+    let folder = tempfile::tempdir()?;
+    if is_wanted("reading") {
+        files::reading(folder.path(), &runtime)?;
+    }
+    if is_wanted("convert") {
+        files::converting(folder.path())?;
+    }
+    if is_wanted("analyze") {
+        files::analyzing(folder.path())?;
+    }
+    if is_wanted("engine") {
+        for requests in [1_000, 20_000, BATCH] {
+            runtime.block_on(engine::engine(folder.path(), requests))?;
+        }
+    }
+    if is_wanted("lanes") {
+        runtime.block_on(engine::lanes(
+            folder.path(),
+            4,
+            Duration::from_millis(50),
+            2_000,
+        ))?;
+        runtime.block_on(engine::lanes(
+            folder.path(),
+            64,
+            Duration::from_millis(5),
+            20_000,
+        ))?;
+    }
+    if is_wanted("own time") {
+        runtime.block_on(own_time::own_time(folder.path()))?;
+    }
+    if is_wanted("trim") {
+        trim::trim()?;
+    }
+    if is_wanted("plain") {
+        let usual = Duration::from_millis(50);
+        for (slots, latency, requests) in
+            [(1, Some(usual), 400), (1, None, 4_000), (64, None, 20_000)]
+        {
+            let plain = engine::plain(folder.path(), (slots, latency), requests);
+            runtime.block_on(plain)?;
+        }
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "figures are what a bench is for")]
+fn say(name: &str, figures: &str) {
+    println!("{name:24} {figures}");
+}
+
+/// The most memory that this process ever held, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
