@@ -9,5 +9,5 @@ mod units;
 pub use alert::Alert;
 pub use ring::Ring;
 pub use stamp::{Moment, Stamp};
-pub use text::{elide, shown, width};
+pub use text::{elide, shown, shown_json, width};
 pub use units::{bytes, count, duration, energy, money, rate, share, short};

@@ -16,6 +16,23 @@ pub fn shown(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
+/// Written JSON with nothing in it that a terminal could obey: it reads back as it was. JSON has
+/// its own escapes for the control characters of ASCII; this adds those beyond. A line break
+/// can only stand between values, and stays.
+pub fn shown_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for plain in json.chars() {
+        if plain == '\n' || plain == visible(plain) {
+            text.push(plain);
+            continue;
+        }
+        for unit in plain.encode_utf16(&mut [0; 2]) {
+            text.extend(format!("\\u{unit:04x}").chars());
+        }
+    }
+    text
+}
+
 fn visible(c: char) -> char {
     match c {
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('·'),

@@ -5,15 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 
 pub use super::learnt_args::{Forget, Plan, Probe, Profile, ProfileAction};
 
 use super::flags::{FileArg, GlobalFlags, GuardFlags, JobFlags, NotifyFlags, class, file, job};
 use super::measure_flags::{Bench, Estimate};
+use super::output_flags::{Export, ReportFlags};
 use super::table_flags::{Analyze, Compare, Convert};
-use crate::config::{Layer, nearest};
-use crate::model::{FailureClass, JobName};
+use crate::config::{Layer, Sourced, nearest};
+use crate::model::{FailureClass, JobName, ReportTo};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -101,6 +102,8 @@ pub enum Command {
     Remove(Remove),
     /// Write the answers and failures of a job so far
     Export(Export),
+    /// Write what ran, how it went and what it cost, also in the middle of a run
+    Report(ReportFlags),
     /// Say whether a model fits the card with a window and a number of slots
     #[command(after_help = PLAN_EXAMPLE)]
     Plan(Plan),
@@ -165,6 +168,10 @@ pub struct Run {
     /// Where failed requests go, if there are any [default: FILE with .errors.jsonl]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub errors: Option<PathBuf>,
+
+    /// Write a report at the end: md, html, json or csv beside the batch file, or a file so named
+    #[arg(long, value_name = "FILE|FORM", value_parser = |text: &str| text.parse::<ReportTo>())]
+    pub report: Option<ReportTo>,
 
     /// Start anew instead of going on with an unfinished job of the same file and options
     #[arg(long)]
@@ -283,35 +290,6 @@ pub struct Remove {
     pub yes: bool,
 }
 
-/// Flags of `export`.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-pub struct Export {
-    /// Which job.
-    #[command(flatten)]
-    pub one: OneJob,
-
-    /// Where the answers go; `-` is standard output
-    #[arg(short, long, value_name = "FILE", value_parser = file(), value_hint = ValueHint::FilePath)]
-    pub output: Option<FileArg>,
-
-    /// Where failed requests go
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub errors: Option<PathBuf>,
-
-    /// In which order
-    #[arg(long, value_enum, default_value_t = Order::Input)]
-    pub order: Order,
-}
-
-/// The order of answers in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Order {
-    /// As the requests stood in the batch file
-    Input,
-    /// As they came
-    Finished,
-}
-
 /// Flags of `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub struct Doctor {
@@ -424,7 +402,11 @@ impl Arguments {
         let job = match &self.command {
             Some(Command::Run(run)) => {
                 let watched = run.guard.layer().over(run.notify.layer());
-                run.job.layer().over(watched)
+                let report = Layer {
+                    report: run.report.clone().map(Some).map(Sourced::flag),
+                    ..Layer::default()
+                };
+                run.job.layer().over(watched).over(report)
             }
             Some(Command::Work(work)) => work.guard.layer().over(work.notify.layer()),
             Some(Command::Enqueue(enqueue)) => enqueue.job.layer(),

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::args::{self, Export};
 use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
+use super::output_flags::{self, Export};
 use crate::base::count;
 use crate::report::{Destination, Order, beside, write_results};
 use crate::store::FindError;
@@ -26,8 +26,8 @@ pub(super) fn run(flags: &Export, context: &mut Context) -> Outcome {
         Destination::Standard => None,
     });
     let order = match flags.order {
-        args::Order::Input => Order::Input,
-        args::Order::Finished => Order::Finished,
+        output_flags::Order::Input => Order::Input,
+        output_flags::Order::Finished => Order::Finished,
     };
     let written = write_results(&reader, &job, &answers, errors.as_deref(), order)?;
     if let Destination::File(path) = &answers {

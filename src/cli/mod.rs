@@ -7,6 +7,7 @@
 pub mod args;
 pub mod flags;
 pub mod measure_flags;
+pub mod output_flags;
 pub mod progress;
 pub mod say;
 pub mod table_flags;
@@ -35,6 +36,7 @@ mod plan;
 mod probe;
 mod profile;
 mod queue;
+mod report;
 mod run;
 mod sample;
 mod screen;
@@ -102,6 +104,7 @@ fn dispatch(arguments: Arguments, context: &mut Context) -> Outcome {
         Some(Command::Retry(flags)) => wait(queue::retry(&flags, context)),
         Some(Command::Remove(flags)) => wait(queue::remove(&flags, context)),
         Some(Command::Export(flags)) => export::run(&flags, context),
+        Some(Command::Report(flags)) => report::run(&flags, context),
         Some(Command::Plan(flags)) => wait(plan::run(&flags, context)),
         Some(Command::Probe(flags)) => wait(probe::run(&flags, context)),
         Some(Command::Profile(flags)) => profile::run(&flags, context),

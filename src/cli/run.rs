@@ -8,7 +8,7 @@ use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
 use super::session::{Followed, Goal, Session};
-use super::{plan, profile};
+use super::{plan, profile, report};
 use crate::base::{count, duration};
 use crate::context::Wish;
 use crate::engine::{Admit, AdmitError, Scope, check_installed};
@@ -359,6 +359,8 @@ fn conclude(id: JobId, flags: &Run, context: &mut Context) -> Outcome {
     if reuse.is_known() {
         context.say.note(&format!("prefix reuse {reuse}"));
     }
+    let asked = context.loaded.settings.report.clone();
+    report::at_the_end(&reader, &job, asked.as_ref(), context)?;
     Ok(if written.errors > 0 {
         End::SomeFailed
     } else {

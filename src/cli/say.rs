@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::base::{Alert, shown};
+use crate::base::{Alert, shown, shown_json};
 use crate::config::{Color, Environment};
 
 const BOLD_RED: &str = "\u{1b}[1;31m";
@@ -136,7 +136,7 @@ impl<O: Write, E: Write> Say<O, E> {
     /// Where standard output cannot be written.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), SayError> {
         let text = serde_json::to_string(value).map_err(io::Error::from)?;
-        self.data(format!("{}\n", escaped(&text)).as_bytes())
+        self.data(format!("{}\n", shown_json(&text)).as_bytes())
     }
 
     /// Says what went wrong.
@@ -206,21 +206,6 @@ impl<O: Write, E: Write> Say<O, E> {
         let _ = self.errors.write_all(text.as_bytes());
         let _ = self.errors.flush();
     }
-}
-
-/// JSON has its own escapes for the control characters of ASCII; this adds those beyond.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for (plain, safe) in json.chars().zip(shown(json).chars()) {
-        if plain == safe {
-            text.push(plain);
-            continue;
-        }
-        for unit in plain.encode_utf16(&mut [0; 2]) {
-            text.extend(format!("\\u{unit:04x}").chars());
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The choices of the program's own nouns as values of settings.
 
 use super::value::{Raw, Value, Wrong, one_of, quoted, text};
-use crate::model::{Mode, Overflow, Share, TrimPolicy};
+use crate::model::{Mode, Overflow, ReportTo, Share, TrimPolicy, UnknownFormat};
 
 macro_rules! choices {
     ($($name:ident),*) => {$(
@@ -38,6 +38,21 @@ impl Value for Share {
             }),
             Err(wrong) => Err(Wrong::new(wrong.what, CURE)),
         }
+    }
+
+    fn written(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
+    }
+}
+
+impl Value for ReportTo {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Wrong> {
+        const CURE: &str = "write \"html\", or a file such as \"report.html\"";
+        text(raw)?
+            .parse()
+            .map_err(|error: UnknownFormat| Wrong::new(error.to_string(), CURE))
     }
 
     fn written(&self) -> Option<String> {

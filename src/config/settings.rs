@@ -6,8 +6,8 @@ use super::origin::{Origin, Problem, Sourced};
 use super::secret::SecretFile;
 use super::value::{Address, Color, LogLevel, Raw, SmtpSecurity, Value, Wrong};
 use crate::model::{
-    CloudPrice, GuardLimits, Hours, JobSettings, Mode, Overflow, Parallel, Price, Prices, Share,
-    TrimPolicy,
+    CloudPrice, GuardLimits, Hours, JobSettings, Mode, Overflow, Parallel, Price, Prices, ReportTo,
+    Share, TrimPolicy,
 };
 
 /// What numbers and lengths of time may be, for every source alike.
@@ -229,6 +229,9 @@ settings! {
     /// Time between two lines of progress where there is no terminal.
     progress_every: Duration = Duration::from_secs(10),
         "run.progress_every", "BATCHTOP_PROGRESS_EVERY", limits::PROGRESS;
+    /// Where the report of a run goes at its end.
+    report: Option<ReportTo> = None,
+        "run.report", "BATCHTOP_REPORT", ();
     /// Price of a kilowatt-hour.
     energy_price: Option<Price> = None,
         "energy.price", "BATCHTOP_ENERGY_PRICE", limits::PRICE;

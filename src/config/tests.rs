@@ -89,6 +89,7 @@ fn every_setting_is_in_the_default_file_with_its_default() {
         num_ctx: Some(8192),
         power: Some(300),
         hours: Some("22:00-07:00".parse().unwrap()),
+        report: Some(crate::model::ReportTo::Beside(crate::model::Format::Html)),
         energy_price: "0.30".parse().ok(),
         cloud_prompt_price: "0.15".parse().ok(),
         cloud_answer_price: "0.60".parse().ok(),

@@ -73,6 +73,7 @@ fn wish(window: u64, slots: u32) -> Wish {
 fn loaded(size: u64, window: u64) -> LoadedModel {
     LoadedModel {
         name: "llama3.1:8b".into(),
+        quantization: None,
         digest: String::new(),
         size: Some(size),
         size_vram: Some(size),

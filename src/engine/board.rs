@@ -9,6 +9,7 @@ use super::cards::Cards;
 use super::core::{End, Now, Overview, Published};
 use super::history::History;
 use super::ledger::Ledger;
+use super::origin::Origin;
 use crate::base::{Moment, Ring, Stamp};
 use crate::context::ReuseCause;
 use crate::model::{
@@ -45,6 +46,7 @@ pub(super) struct Board {
     cards: Cards,
     ledger: Ledger,
     reuse: HashMap<JobId, ReuseView>,
+    origin: Origin,
 }
 
 impl Board {
@@ -65,6 +67,7 @@ impl Board {
             cards: Cards::new(),
             ledger: Ledger::new(jobs),
             reuse: HashMap::new(),
+            origin: Origin::default(),
         }
     }
 
@@ -76,7 +79,8 @@ impl Board {
         seen: &Snapshot,
         now: Now,
     ) -> (Vec<Event>, Vec<Write>) {
-        let writes = self.ledger.read(&readings, seen, now);
+        let mut writes = self.ledger.read(&readings, seen, now);
+        writes.extend(self.origin.read(&readings, now));
         let news = self.cards.read(readings, now.moment);
         let events = news.into_iter().map(|text| Event {
             at: now.stamp,
@@ -113,6 +117,14 @@ impl Board {
 
     pub(super) fn version(&mut self, version: String) {
         self.version = Some(version);
+    }
+
+    /// This model was loaded for a job. Returns what is to be written.
+    pub(super) fn loaded_for(&mut self, job: JobId, model: &LoadedModel, now: Now) -> Write {
+        let taken = self.cards.latest();
+        let readings = taken.as_ref().map(|taken| taken.readings.as_ref());
+        let about = (model, self.version.as_deref());
+        self.origin.loaded(job, about, readings, now)
     }
 
     pub(super) fn loaded(&mut self, models: Vec<LoadedModel>) {

@@ -14,6 +14,7 @@ mod handle;
 mod history;
 mod learning;
 mod ledger;
+mod origin;
 mod phases;
 mod retry;
 mod sampling;

@@ -13,7 +13,9 @@ mod measurement;
 mod mode;
 mod parallel;
 mod plan;
+mod ran_on;
 mod reading;
+mod report_to;
 mod request;
 mod reuse;
 mod snapshot;
@@ -33,10 +35,12 @@ pub use measurement::{Measurement, Setup, Work};
 pub use mode::{Mode, Overflow, Share, WrongShare};
 pub use parallel::Parallel;
 pub use plan::{PlanCorrection, PlanView};
+pub use ran_on::RanOn;
 pub use reading::{
     Card, CardMemory, CardProcess, CardState, HostMemory, Missing, Readings, TakenReadings,
     Throttle,
 };
+pub use report_to::{Format, ReportTo, UnknownFormat};
 pub use request::{Attempts, Endpoint, NewRequest, RequestId, RequestState, Tokens};
 pub use reuse::{Reuse, ReuseView};
 pub use snapshot::{

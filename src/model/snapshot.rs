@@ -202,6 +202,9 @@ pub struct LoadedModel {
     pub name: String,
     /// Hash of its manifest.
     pub digest: String,
+    /// Quantisation, as the server words it: `Q4_K_M`.
+    #[serde(default)]
+    pub quantization: Option<String>,
     /// Bytes it takes in all.
     pub size: Option<u64>,
     /// Bytes of those on graphics cards.

@@ -150,7 +150,7 @@ impl Output {
     }
 }
 
-fn standard_output(source: io::Error) -> ReportError {
+pub(super) fn standard_output(source: io::Error) -> ReportError {
     match source.kind() {
         io::ErrorKind::BrokenPipe => ReportError::BrokenPipe,
         _ => ReportError::File {

@@ -104,6 +104,7 @@ impl Write {
             Self::Energy(..) => "energy",
             Self::Readings(_) => "readings",
             Self::Measure(_) => "measure",
+            Self::RanOn(..) => "ran-on",
             Self::Speak(..) => "speak",
             Self::Trim(..) => "trim",
             Self::Recall(..) => "recall",

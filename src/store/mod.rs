@@ -6,6 +6,7 @@
 //! ([`Ownership`]). What is absent on purpose: any decision about what runs next beyond the order
 //! of claims, and any knowledge of servers.
 
+mod account;
 mod admit;
 mod claim;
 mod conversation;
@@ -26,6 +27,7 @@ mod sort;
 mod write;
 mod writer;
 
+pub use account::{EndedRequest, Events};
 pub use admit::{Admission, Chunk, Invalid, NewJob};
 pub use claim::{Claimed, Unit};
 pub use conversation::{Recalled, RecalledExchange, Trims};

@@ -7,13 +7,14 @@ use super::claim::{self, Claimed, Unit};
 use super::conversation::{self, Recalled};
 use super::schema::TextCache;
 use super::{
-    JobReadings, Record, Store, StoreError, failed, jobs, measurement, profile, readings, row, save,
+    JobReadings, Record, Store, StoreError, account, failed, jobs, measurement, profile, readings,
+    row, save,
 };
 use crate::base::Stamp;
 use crate::context::Profile;
 use crate::model::{
-    Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Measurement, Move, RequestId,
-    Source, Trim, WhichFailures,
+    Energy, Event, FailureClass, Job, JobId, JobSettings, JobState, Measurement, Move, RanOn,
+    RequestId, Source, Trim, WhichFailures,
 };
 
 /// One thing to write.
@@ -59,6 +60,8 @@ pub enum Write {
     Forget(Option<String>),
     /// Keep what a server was measured to do.
     Measure(Box<Measurement>),
+    /// Note what a job runs on from now on.
+    RanOn(JobId, Stamp, Box<RanOn>),
 }
 
 /// What came of one [`Write`], once it is on disk.
@@ -199,6 +202,7 @@ fn apply(
             profile::forget(transaction, model.as_deref()).map(Written::Forgotten)
         }
         Write::Measure(kept) => nothing(measurement::keep(transaction, kept)),
+        Write::RanOn(job, at, told) => nothing(account::note(transaction, *job, *at, told)),
     }
 }
 

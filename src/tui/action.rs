@@ -127,6 +127,7 @@ actions! {
 
     AddFile = "add-file", Jobs, Everywhere, "add a batch file to the queue";
     Export = "export", Jobs, Everywhere, "write the results of the job so far";
+    Report = "report", Jobs, Everywhere, "write a report on the job so far, beside its batch file";
     Pause = "pause", Jobs, Everywhere, "pause the job, or let it go on";
     PauseAll = "pause-all", Jobs, Everywhere, "pause everything, or let it go on";
     Cancel = "cancel", Jobs, Everywhere, "cancel the job; asks first";

@@ -178,6 +178,7 @@ fn busy_server() -> ServerView {
         state: ServerState::Up,
         loaded: vec![LoadedModel {
             name: "gemma3:12b".into(),
+            quantization: None,
             digest: "f4031aab637d".into(),
             size: Some(11_059_744_000),
             size_vram: Some(11_059_744_000),
@@ -400,6 +401,7 @@ fn hostile_server(server: &mut ServerView, all: &[&str]) {
         .iter()
         .map(|name| LoadedModel {
             name: (*name).to_owned(),
+            quantization: None,
             digest: String::new(),
             size: None,
             size_vram: None,

@@ -84,6 +84,7 @@ fn planned(window: u32, change: impl FnOnce(&mut JobSettings)) -> World {
 fn loaded(size: u64, on_cards: u64, window: u64) -> LoadedModel {
     LoadedModel {
         name: "m:latest".into(),
+        quantization: None,
         digest: "sha".into(),
         size: Some(size),
         size_vram: Some(on_cards),

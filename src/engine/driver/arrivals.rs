@@ -93,6 +93,11 @@ impl<S: Server> Driver<S> {
         );
         self.step(Input::Warmed(load, took));
         if let Some(loaded) = loaded {
+            let now = self.now();
+            if let Some(job) = self.core.overview(now.moment).active {
+                let write = self.board.loaded_for(job, &loaded, now);
+                self.note(write);
+            }
             self.step(Input::Loaded(vec![loaded]));
         }
     }

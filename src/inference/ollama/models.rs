@@ -39,6 +39,7 @@ struct Loaded {
     name: String,
     #[serde(default)]
     digest: String,
+    details: Option<Details>,
     size: Option<u64>,
     size_vram: Option<u64>,
     context_length: Option<u64>,
@@ -126,6 +127,7 @@ impl From<Loaded> for LoadedModel {
         Self {
             name: model.name,
             digest: model.digest,
+            quantization: model.details.and_then(|details| details.quantization_level),
             size: model.size,
             size_vram: model.size_vram,
             window: model.context_length.map(Tokens),

@@ -10,11 +10,11 @@ use tokio_util::task::TaskTracker;
 
 use super::plan::{PlanAsked, plan};
 use super::{Errand, News, Rejection, batch, folder};
-use crate::base::{count, shown};
+use crate::base::{Stamp, count, shown};
 use crate::engine::{Admit, AdmitError, Handle};
 use crate::inference::{Ollama, Server};
-use crate::model::{JobId, Readings};
-use crate::report::{Destination, beside, write_results};
+use crate::model::{Format, JobId, Prices, Readings};
+use crate::report::{Destination, beside, gather, report_path, write_report, write_results};
 use crate::store::{Order, Reader};
 use crate::tui::msg::Msg;
 
@@ -67,6 +67,11 @@ impl Desk {
                 }
             }
             Errand::Plan(asked) => self.plan(asked, news),
+            Errand::Report {
+                job,
+                folder,
+                prices,
+            } => self.report((job, prices), folder, news),
             Errand::Export { job, to } => {
                 let data = self.data.clone();
                 self.blocking(news, move |_| {
@@ -74,6 +79,13 @@ impl Desk {
                 });
             }
         }
+    }
+
+    fn report(&self, (job, prices): (JobId, Prices), folder: PathBuf, news: Sender<Msg>) {
+        let data = self.data.clone();
+        self.blocking(news, move |_| {
+            Some(News::Exported(report(&data, job, &prices, &folder)))
+        });
     }
 
     fn check(&mut self, path: PathBuf, news: Sender<Msg>) {
@@ -192,6 +204,22 @@ fn rejection(error: AdmitError) -> Rejection {
         ),
         problems: batch::problems(&survey),
     }
+}
+
+/// Writes the report as a page for a browser.
+fn report(data: &Path, id: JobId, prices: &Prices, folder: &Path) -> Result<String, String> {
+    let said = |error: &dyn std::fmt::Display| format!("no report was written: {error}");
+    let reader = Reader::open(data).map_err(|error| said(&error))?;
+    let report = reader
+        .map(|reader| gather(&reader, id, prices, Stamp::now()))
+        .transpose()
+        .map_err(|error| said(&error))?
+        .flatten()
+        .ok_or_else(|| format!("job {id} is not in the queue any more"))?;
+    let path = report_path(&report.job, Format::Html, folder);
+    let place = shown(&path.display().to_string());
+    write_report(&report, Format::Html, &Destination::File(path)).map_err(|error| said(&error))?;
+    Ok(format!("the report is in {place}"))
 }
 
 fn export(data: &Path, id: JobId, to: Option<&Path>) -> Result<String, String> {

@@ -14,7 +14,7 @@ pub use folder::{Entry, Kind, Listing};
 pub use plan::{PlanAsked, Planned};
 
 use crate::engine::{Admit, AdmitProgress};
-use crate::model::JobId;
+use crate::model::{JobId, Prices};
 
 /// Something to be done outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,15 @@ pub enum Errand {
         job: JobId,
         /// The file of the answers; beside the job's source where there is none.
         to: Option<PathBuf>,
+    },
+    /// Write a report on a job so far, beside its source.
+    Report {
+        /// The job.
+        job: JobId,
+        /// Where it goes where there is no file beside which it could lie.
+        folder: PathBuf,
+        /// What energy and a cloud cost.
+        prices: Prices,
     },
 }
 
@@ -105,6 +114,6 @@ pub enum News {
         /// What to say of it.
         result: Result<String, Rejection>,
     },
-    /// Results are written, or why they are not.
+    /// Results or a report are written, or why they are not.
     Exported(Result<String, String>),
 }

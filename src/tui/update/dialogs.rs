@@ -4,7 +4,7 @@ use super::act;
 use crate::model::Snapshot;
 use crate::tui::action::Action;
 use crate::tui::dialog::{Dialog, Enqueue, Export, Heard, Picker, Reaction};
-use crate::tui::errand::{News, Rejection};
+use crate::tui::errand::{Errand, News, Rejection};
 use crate::tui::msg::Ask;
 use crate::tui::rows::chosen_job;
 use crate::tui::ui::{Seat, Ui};
@@ -28,6 +28,20 @@ pub(super) fn open(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
     let export = Export::new(job.id, &job.name, &ui.start);
     ui.dialogs.push(Dialog::Export(export));
     Vec::new()
+}
+
+/// Has a report written on the chosen job. A watcher may, too: the queue is only read.
+pub(super) fn report(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
+    let Some(job) = chosen_job(ui, super::shown(ui, latest)) else {
+        ui.complain("no job is selected");
+        return Vec::new();
+    };
+    let errand = Errand::Report {
+        job: job.id,
+        folder: ui.start.folder.clone(),
+        prices: ui.start.prices.clone(),
+    };
+    vec![Ask::Errand(errand)]
 }
 
 /// Asks about the batch files that the program was started with, the first one first.

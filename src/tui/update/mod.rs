@@ -182,6 +182,7 @@ fn act_everywhere(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
         | Action::HalfPageDown => moving::act(ui, action, latest),
         Action::Open => ui.enlarged = true,
         Action::AddFile | Action::Export => return dialogs::open(ui, action, latest),
+        Action::Report => return dialogs::report(ui, latest),
         Action::Pause
         | Action::PauseAll
         | Action::Cancel

@@ -132,6 +132,21 @@ fn a_watcher_may_write_results() {
 }
 
 #[test]
+fn a_report_is_written_without_a_question_also_by_a_watcher() {
+    let (run, mut ui) = (snapshot("busy"), ui());
+    ui.seat = Seat::Watcher {
+        pid: 9,
+        gone: false,
+    };
+    press(&mut ui, &run, "j");
+    let asks = press(&mut ui, &run, "R");
+    let [Ask::Errand(crate::tui::errand::Errand::Report { job, .. })] = &asks[..] else {
+        panic!("{asks:?}");
+    };
+    assert_eq!(*job, JobId(2));
+}
+
+#[test]
 fn the_wheel_moves_in_a_question_and_not_under_it() {
     let (run, mut ui) = (snapshot("huge"), ui());
     press(&mut ui, &run, ":");

@@ -12,6 +12,7 @@ mod learnt;
 mod output;
 mod plan;
 mod queue;
+mod report;
 #[cfg(target_os = "linux")]
 mod room;
 mod run;

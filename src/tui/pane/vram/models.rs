@@ -118,6 +118,7 @@ mod tests {
     fn loaded(size_vram: Option<u64>) -> Vec<LoadedModel> {
         vec![LoadedModel {
             name: "m".to_owned(),
+            quantization: None,
             digest: String::new(),
             size: Some(20 * GIB),
             size_vram,

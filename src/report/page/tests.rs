@@ -1,0 +1,382 @@
+//! Reports in every form, and what hostile text becomes in them.
+
+use rstest::rstest;
+
+use super::Report;
+use crate::analysis::{Analyzer, Observation, ScoreRule};
+use crate::base::{Stamp, shown};
+use crate::model::{
+    Answer, AnswerBody, Bill, CloudPrice, Counts, Energy, Event, EventKind, Failure, FailureClass,
+    Finish, Format, Job, JobId, JobSettings, JobState, Price, Prices, RanOn, RequestId, Reuse,
+    Source, Timings, Tokens, Trim, TrimPolicy, TrimReason, Usage,
+};
+use crate::report::{Answered, IntervalCounter};
+use crate::store::{CardPoint, Events, FailureGroup, JobReadings, Trims};
+
+const START: i64 = 1_795_225_440_000;
+
+fn at(seconds: i64) -> Stamp {
+    Stamp(START + seconds * 1_000)
+}
+
+fn job(outside: &str) -> Job {
+    Job {
+        id: JobId(3),
+        name: format!("candidates{outside}.jsonl"),
+        state: JobState::Done,
+        priority: 0,
+        position: 0,
+        settings: JobSettings {
+            model: Some(format!("gemma3:12b{outside}")),
+            num_ctx: Some(8_192),
+            ..JobSettings::default()
+        },
+        source: Source {
+            path: format!("/data/candidates{outside}.jsonl"),
+            bytes: 1_234_567,
+            hash: "af1349b9".repeat(8),
+        },
+        endpoint: None,
+        models: vec![format!("gemma3:12b{outside}")],
+        counts: Counts {
+            total: 40,
+            done: 38,
+            failed: 2,
+            cut: 1,
+            prompt_tokens: Tokens(15_200),
+            answer_tokens: Tokens(1_900),
+        },
+        energy: Some(Energy {
+            joules: 36_000.0,
+            estimated: 1.0,
+        }),
+        created: at(-5),
+        started: Some(at(0)),
+        finished: Some(at(20)),
+    }
+}
+
+fn answer(number: u64, outside: &str) -> Answer {
+    Answer {
+        model: format!("gemma3:12b{outside}"),
+        body: AnswerBody::Completion {
+            text: format!("{outside} score: {}", number % 5),
+        },
+        finish: Finish::Stop,
+        usage: Usage {
+            prompt: Some(Tokens(400)),
+            cached: None,
+            reused: None,
+            answer: Some(Tokens(50 + number)),
+        },
+        timings: Timings {
+            wall: std::time::Duration::from_millis(800 + 10 * number),
+            ..Timings::default()
+        },
+    }
+}
+
+fn reading(seconds: i64, watts: Option<f64>, outside: &str) -> JobReadings {
+    let card = CardPoint {
+        id: format!("GPU-a{outside}"),
+        name: format!("RTX 4090{outside}"),
+        memory_used: Some(11_000_000_000 + 1_000_000 * seconds.unsigned_abs()),
+        memory_total: Some(25_757_220_864),
+        busy_percent: Some(90),
+        celsius: Some(60 + seconds as i32),
+        watts,
+    };
+    JobReadings {
+        job: JobId(3),
+        at: at(seconds),
+        lanes: 4,
+        server_size: None,
+        server_size_vram: None,
+        requests_per_second: None,
+        answer_tokens_per_second: None,
+        cards: vec![card],
+    }
+}
+
+fn trims() -> Trims {
+    let trim = Trim {
+        request: RequestId(9),
+        policy: TrimPolicy::Sliding,
+        reason: TrimReason::Tokens,
+        messages_before: 21,
+        messages_after: 9,
+        tokens_before: Tokens(7_900),
+        tokens_after: Tokens(4_100),
+    };
+    Trims {
+        count: 7,
+        last: vec![(at(9), trim)],
+    }
+}
+
+fn events(outside: &str) -> Events {
+    let event = |seconds, kind, text: &str| Event {
+        at: at(seconds),
+        job: None,
+        kind,
+        text: format!("{text}{outside}"),
+    };
+    Events {
+        count: 3,
+        first: vec![
+            event(0, EventKind::Loaded, "gemma3:12b is loaded"),
+            event(4, EventKind::Guard, "paused: 86 °C"),
+            event(9, EventKind::Reloaded, "loaded again"),
+        ],
+    }
+}
+
+fn prices(outside: &str) -> Prices {
+    Prices {
+        kilowatt_hour: Some("0.30".parse().unwrap()),
+        cloud: Some(CloudPrice {
+            prompt: "0.5".parse().unwrap(),
+            answer: Price::whole(2),
+        }),
+        currency: format!("€{outside}"),
+    }
+}
+
+fn ran_on(outside: &str) -> RanOn {
+    RanOn {
+        model: format!("gemma3:12b{outside}"),
+        digest: Some("f4031aab637d".to_owned()),
+        quantization: Some(format!("Q4_K_M{outside}")),
+        window: Some(Tokens(8_192)),
+        server_version: Some(format!("0.33.3{outside}")),
+        driver: None,
+        cards: vec![format!("RTX 4090{outside}")],
+        program: "0.1.0".to_owned(),
+    }
+}
+
+/// A report in which every outside text has this in it.
+fn report(outside: &str) -> Report {
+    let mut analyzer = Analyzer::new(ScoreRule::Detect);
+    let mut counter = IntervalCounter::new(at(0));
+    for number in 0..38 {
+        let answered = Answered {
+            prompt_tokens: 400,
+            answer_tokens: 50 + number,
+            wall_ms: 800.0 + 10.0 * number as f64,
+        };
+        counter.answered(Stamp(at(0).0 + 500 * number as i64), answered);
+        let id = Some(format!("r{number}{outside}"));
+        analyzer.add(&Observation::of_answer(id, &answer(number, outside)));
+    }
+    let failure = Failure::new(FailureClass::Refused, format!("no{outside}"));
+    counter.failed(at(6));
+    counter.failed(at(7));
+    let job = job(outside);
+    let prices = prices(outside);
+    // The watts of one reading are not known, and some readings are missing altogether.
+    let readings = [
+        (1, Some(300.0)),
+        (2, Some(310.5)),
+        (3, None),
+        (4, Some(290.0)),
+        (12, Some(280.0)),
+    ];
+    Report {
+        form: Report::FORM,
+        program: "0.1.0".to_owned(),
+        written: at(30),
+        ran_on: vec![ran_on(outside)],
+        results: analyzer.finish(),
+        intervals: counter.finish(at(20)),
+        readings: readings
+            .iter()
+            .map(|(at, watts)| reading(*at, *watts, outside))
+            .collect(),
+        reuse: Reuse {
+            requests: 38,
+            prompt: Tokens(15_200),
+            reused: Tokens(11_400),
+            saved: std::time::Duration::from_secs(9),
+        },
+        trims: trims(),
+        failures: vec![FailureGroup {
+            class: FailureClass::Refused,
+            pattern: failure.pattern(),
+            count: 2,
+            sample: failure.message,
+        }],
+        events: events(outside),
+        bill: Bill::of(job.energy, &job.counts, &prices),
+        prices,
+        job,
+    }
+}
+
+fn written(report: &Report, format: Format) -> String {
+    let mut bytes = Vec::new();
+    report.write(format, &mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// A report on a job that waits: nothing is known of it.
+fn waiting() -> Report {
+    let mut report = report("");
+    report.job.state = JobState::Queued;
+    report.job.counts = Counts {
+        total: 40,
+        ..Counts::default()
+    };
+    (report.job.started, report.job.finished, report.job.energy) = (None, None, None);
+    report.results = Analyzer::new(ScoreRule::Detect).finish();
+    (report.ran_on, report.intervals, report.readings) = (Vec::new(), Vec::new(), Vec::new());
+    (report.failures, report.trims) = (Vec::new(), Trims::default());
+    report.reuse = Reuse::default();
+    report.events = Events::default();
+    report.bill = Bill::of(None, &report.job.counts, &report.prices);
+    report
+}
+
+#[rstest]
+#[case(Format::Markdown)]
+#[case(Format::Html)]
+#[case(Format::Json)]
+#[case(Format::Csv)]
+fn golden(#[case] format: Format) {
+    insta::assert_snapshot!(format!("report-{format}"), written(&report(""), format));
+}
+
+#[test]
+fn what_is_not_known_is_not_made_up() {
+    insta::assert_snapshot!("report-waiting", written(&waiting(), Format::Markdown));
+    is_well_formed(&written(&waiting(), Format::Html));
+    assert_eq!(written(&waiting(), Format::Csv).lines().count(), 1);
+}
+
+/// Holds a page to XML: every tag is closed in order, every `<` and `&` begins something known.
+/// Returns the names of the tags and the attributes.
+#[track_caller]
+fn is_well_formed(page: &str) -> Vec<String> {
+    let body = page.strip_prefix("<!DOCTYPE html>\n").expect("a doctype");
+    let (mut open, mut names) = (Vec::new(), Vec::new());
+    for part in body.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').expect("a tag that ends");
+        let css = open.last().is_some_and(|name| name == "style");
+        assert!(css || !text.contains('>'), "{text}");
+        for entity in text.split('&').skip(1) {
+            let known = ["amp;", "lt;", "gt;", "quot;", "#39;"];
+            assert!(
+                known.iter().any(|known| entity.starts_with(known)),
+                "{entity}"
+            );
+        }
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name));
+            continue;
+        }
+        let (tag, closed) = tag
+            .strip_suffix('/')
+            .map_or((tag, false), |tag| (tag, true));
+        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+        let outside_quotes: String = tag.split('"').step_by(2).collect();
+        let mut words = outside_quotes.split_whitespace().map(str::to_owned);
+        let name = words.next().expect("a name");
+        names.push(name.clone());
+        names.extend(words.map(|word| word.trim_end_matches('=').to_owned()));
+        if !closed {
+            open.push(name);
+        }
+    }
+    assert_eq!(open, Vec::<String>::new());
+    names
+}
+
+const HOSTILE: [&str; 8] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "' onload='alert(1)",
+    "](javascript:alert(1))",
+    "|x|`|",
+    "\u{1b}[2J\u{9b}31m\u{202e}\r\n# x",
+    "http://evil.example/a www.evil.example &lt;b&gt;",
+    "</style></title>]]><!--",
+];
+
+#[rstest]
+fn a_page_obeys_nothing_and_loads_nothing(#[values(0, 1, 2, 3, 4, 5, 6, 7)] which: usize) {
+    let page = written(&report(HOSTILE[which]), Format::Html);
+    let names = is_well_formed(&page);
+    let plain = is_well_formed(&written(&report(""), Format::Html));
+    // The same tags and attributes as without it: none came in.
+    assert_eq!(names, plain);
+    for name in names {
+        let is_bad = ["script", "link", "img", "iframe", "a", "src", "href"].contains(&&*name);
+        assert!(!is_bad && !name.starts_with("on"), "{name}");
+    }
+    assert!(!page.contains("url(") && !page.contains("@import"));
+    assert!(!page.chars().any(|c| c.is_control() && c != '\n'));
+}
+
+#[test]
+fn a_page_names_no_address_at_all() {
+    let page = written(&report(""), Format::Html);
+    assert!(!page.contains("http:") && !page.contains("https:"));
+    assert!(page.contains("prefers-color-scheme: dark") && page.contains("@media print"));
+    assert_eq!(
+        page.matches("<svg role=\"img\"").count(),
+        page.matches("<desc>").count()
+    );
+}
+
+#[rstest]
+fn markdown_stays_text(#[values(0, 1, 2, 3, 4, 5, 6, 7)] which: usize) {
+    let page = written(&report(HOSTILE[which]), Format::Markdown);
+    let plain = written(&report(""), Format::Markdown);
+    // No line came in, and no cell: a bar is escaped.
+    assert_eq!(page.lines().count(), plain.lines().count());
+    let cells = |line: &str| {
+        line.replace("\\\\", "")
+            .replace("\\|", "")
+            .matches('|')
+            .count()
+    };
+    let mut is_code = false;
+    for (line, plain) in page.lines().zip(plain.lines()) {
+        is_code ^= line.starts_with("```");
+        if is_code {
+            continue;
+        }
+        assert_eq!(cells(line), cells(plain), "{line}");
+        let line = line.replace("\\]", "").replace("\\:", "");
+        assert!(
+            !line.contains('<') && !line.contains("](") && !line.contains("://"),
+            "{line}"
+        );
+        assert!(!line.contains("www."), "{line}");
+    }
+    assert!(!page.chars().any(|c| c.is_control() && c != '\n'));
+}
+
+#[rstest]
+fn json_and_csv_read_back(#[values(0, 1, 2, 3, 4, 5, 6, 7)] which: usize) {
+    let hostile = report(HOSTILE[which]);
+    let text = written(&hostile, Format::Json);
+    assert!(text.lines().all(|line| shown(line) == line), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["job"]["name"], hostile.job.name);
+    assert_eq!(
+        json["readings"][2]["cards"][0]["watts"],
+        serde_json::Value::Null
+    );
+    // Nothing in the series is outside text.
+    assert_eq!(
+        written(&hostile, Format::Csv),
+        written(&report(""), Format::Csv)
+    );
+}
+
+#[test]
+fn a_command_means_what_it_says_to_a_shell() {
+    let page = written(&report(" it's; rm -rf $HOME"), Format::Markdown);
+    assert!(page.contains(r"batchtop run '/data/candidates it'\''s; rm -rf $HOME.jsonl' --new"));
+}
