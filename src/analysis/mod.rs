@@ -7,6 +7,7 @@
 
 mod compare;
 mod export;
+mod line;
 mod observation;
 mod reading;
 mod requests;
@@ -17,12 +18,14 @@ mod summary_text;
 
 pub use compare::{Change, Comparer, Comparison};
 pub use export::{Column, Export, guarded};
-pub use observation::{Ending, LineError, Observation, Seen};
+pub use line::LineError;
+pub use observation::{Ending, Observation, Seen};
 pub use reading::{Lines, Reading, read_results};
 pub use requests::{RequestColumn, Requests};
 pub use score::{Score, ScoreRule, Spot};
 pub use spread::{Bar, Spread};
 pub use summary::{Analyzer, Duplicates, FailureCount, Ids, Length, ScoreSummary, Summary};
+pub use summary_text::number;
 
 #[cfg(test)]
 mod tests;

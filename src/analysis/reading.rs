@@ -4,7 +4,8 @@ use std::io::{self, Read};
 
 use serde::Serialize;
 
-use super::observation::{LineError, Observation};
+use super::line::LineError;
+use super::observation::Observation;
 use crate::intake::{RawLine, Rules, Splitter};
 
 /// What reading a result file met besides results.

@@ -29,6 +29,23 @@ pub struct Spread {
     pub mean: f64,
 }
 
+impl Spread {
+    /// The same numbers in another unit, of which each is so many.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        Self {
+            count: self.count,
+            least: self.least * factor,
+            p10: self.p10 * factor,
+            median: self.median * factor,
+            p90: self.p90 * factor,
+            p99: self.p99 * factor,
+            most: self.most * factor,
+            mean: self.mean * factor,
+        }
+    }
+}
+
 /// Measurements that are whole numbers or times: tokens, milliseconds. Quantiles are exact to a
 /// thousandth; about 100 kB, however many.
 #[derive(Debug, Clone)]

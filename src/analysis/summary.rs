@@ -1,7 +1,8 @@
 //! What is in results, folded from one observation after the other.
 //!
-//! Memory: 12 bytes and a little for each different answer (a hash and a count, for finding
-//! duplicates). Everything else has a limit and says what it leaves out.
+//! Memory: about 20 bytes for each different answer (a hash and a count, for finding duplicates),
+//! of which it knows 900,000 at most. Everything else has a limit, too, and says what it leaves
+//! out.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,6 +20,8 @@ const MOST_NAMES: usize = 100;
 const LISTED: usize = 5;
 /// Repeated answers of which the beginning is kept.
 const KEPT_EXCERPTS: usize = 1_000;
+/// Different answers of which it is known how often they came.
+const KNOWN_TEXTS: usize = 900_000;
 /// Characters of an answer that are kept.
 const EXCERPT: usize = 80;
 
@@ -106,6 +109,9 @@ pub struct Duplicates {
     pub answers: u64,
     /// The most frequent ones: how often, and how they begin.
     pub most: Vec<(u64, String)>,
+    /// Answers that came after 900,000 different ones and were none of them: whether they are
+    /// alike is not known.
+    pub unknown: u64,
 }
 
 /// The scores of answers.
@@ -134,6 +140,8 @@ pub struct Analyzer {
     /// Answers that have a score nowhere.
     scoreless: Ids,
     texts: HashMap<u64, u32>,
+    /// Texts that are told apart at most.
+    known_texts: usize,
     excerpts: HashMap<u64, String>,
 }
 
@@ -161,6 +169,7 @@ impl Analyzer {
             spots: BTreeMap::new(),
             scoreless: Ids::default(),
             texts: HashMap::new(),
+            known_texts: KNOWN_TEXTS,
             excerpts: HashMap::new(),
         }
     }
@@ -321,6 +330,10 @@ impl Analyzer {
             .as_bytes()
             .first_chunk()
             .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        if self.texts.len() >= self.known_texts && !self.texts.contains_key(&key) {
+            self.summary.duplicates.unknown += 1;
+            return;
+        }
         let times = self.texts.entry(key).or_default();
         *times = times.saturating_add(1);
         if *times == 2 && self.excerpts.len() < KEPT_EXCERPTS {
@@ -345,6 +358,7 @@ impl Analyzer {
             texts,
             answers,
             most,
+            unknown: self.summary.duplicates.unknown,
         }
     }
 }
@@ -381,4 +395,30 @@ fn bounded<T>(counts: &BTreeMap<String, T>, name: &str) -> String {
 
 fn short(text: &str, characters: usize) -> String {
     text.chars().take(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_different_answers_are_told_apart_and_no_more() {
+        let mut analyzer = Analyzer {
+            known_texts: 2,
+            ..Analyzer::new(ScoreRule::Detect)
+        };
+        for text in ["a", "b", "c", "a", "c"] {
+            let seen = Seen {
+                text: Some(text.to_owned()),
+                ..Seen::default()
+            };
+            analyzer.add(&Observation {
+                custom_id: None,
+                ending: Ending::Answered(Box::new(seen)),
+            });
+        }
+        let duplicates = analyzer.finish().duplicates;
+        assert_eq!((duplicates.texts, duplicates.answers), (1, 2));
+        assert_eq!(duplicates.unknown, 2);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::observation::LineError;
+use super::line::LineError;
 use super::reading::Reading;
 use super::score::Spot;
 use super::spread::{Bar, Spread};
@@ -75,6 +75,13 @@ impl Summary {
                 &format!("{answers} answers share {texts} texts"),
             );
         }
+        if self.duplicates.unknown > 0 {
+            let unknown = count(self.duplicates.unknown);
+            text.entry(
+                "",
+                &format!("{unknown} later answers were not looked at for this"),
+            );
+        }
         for (times, excerpt) in &self.duplicates.most {
             text.entry(
                 "",
@@ -105,6 +112,29 @@ impl Reading {
     }
 }
 
+impl Spot {
+    /// Where scores were found, for people: safe to show.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Field(path) => format!("field `{}`", elide(&shown(path), 40)),
+            Self::Fraction => "text such as `8/10`".to_owned(),
+            Self::Words => "text such as `score: 8`".to_owned(),
+            Self::Pattern => "the pattern".to_owned(),
+        }
+    }
+}
+
+impl Bar {
+    /// The scores that it counts: one, or a range.
+    pub fn title(&self) -> String {
+        if self.from.total_cmp(&self.to).is_eq() {
+            number(self.from)
+        } else {
+            format!("{} – {}", number(self.from), number(self.to))
+        }
+    }
+}
+
 fn names(text: &mut Text, title: &str, counts: &std::collections::BTreeMap<String, u64>) {
     for (name, number) in counts.iter().take(10) {
         text.entry(
@@ -114,8 +144,8 @@ fn names(text: &mut Text, title: &str, counts: &std::collections::BTreeMap<Strin
     }
 }
 
-/// A number without digits that say nothing.
-pub(super) fn number(number: f64) -> String {
+/// A number without digits that say nothing: `7`, `6.25`, `1e15`.
+pub fn number(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() < 1e15 {
         format!("{number:.0}")
     } else if number.abs() < 1e6 {
@@ -140,12 +170,7 @@ fn spread(text: &mut Text, title: &str, spread: Option<Spread>, more: &str) {
 }
 
 fn score(text: &mut Text, scores: &ScoreSummary) {
-    let spot = match &scores.spot {
-        Spot::Field(path) => format!("field `{}`", elide(&shown(path), 40)),
-        Spot::Fraction => "text such as `8/10`".to_owned(),
-        Spot::Words => "text such as `score: 8`".to_owned(),
-        Spot::Pattern => "the pattern".to_owned(),
-    };
+    let spot = scores.spot.words();
     let valid = scores.spread.map_or(0, |spread| spread.count);
     text.line(&format!("{} scores, from {spot}", count(valid)));
     if let Some(spread) = scores.spread {
@@ -169,11 +194,7 @@ fn score(text: &mut Text, scores: &ScoreSummary) {
 }
 
 fn bars(text: &mut Text, bar: &Bar, most: u64, all: u64) {
-    let title = if bar.from.total_cmp(&bar.to).is_eq() {
-        number(bar.from)
-    } else {
-        format!("{} – {}", number(bar.from), number(bar.to))
-    };
+    let title = bar.title();
     let width = (bar.count * WIDEST).div_ceil(most.max(1));
     // The space belongs to the bar, so that there are never two.
     let drawn = "█".repeat(width as usize) + if width > 0 { " " } else { "" };

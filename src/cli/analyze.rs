@@ -215,10 +215,9 @@ fn of_job(
 ) -> Result<Reading, Trouble> {
     let mut reading = Reading::default();
     reader.results::<ReportError>(job.id, Order::Input, |row| {
-        let observation = match (&row.answer, &row.failure) {
-            (Some(answer), _) => Observation::of_answer(row.custom_id, answer),
-            (None, Some(failure)) => Observation::of_failure(row.custom_id, failure),
-            (None, None) => return Ok(()),
+        let (answer, failure) = (row.answer.as_ref(), row.failure.as_ref());
+        let Some(observation) = Observation::of_end(row.custom_id, answer, failure) else {
+            return Ok(());
         };
         reading.results += 1;
         each(observation).map_err(|source| ReportError::File {

@@ -101,6 +101,7 @@ actions! {
     ViewRequests = "view-requests", Views, Everywhere, "the requests of the job";
     ViewFailures = "view-failures", Views, Everywhere, "the failures of the job";
     ViewLog = "view-log", Views, Everywhere, "the log";
+    ViewAnalysis = "view-analysis", Views, Everywhere, "what is in the results of the job";
     ViewSettings = "view-settings", Views, Everywhere, "the settings in force";
 
     NextPane = "next-pane", Moving, Everywhere, "next pane";

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::analyzed::Analyzed;
 use super::query::{At, HALF_PAGE, Page, Query};
 use super::reading::RequestText;
 use super::widget::Field;
@@ -16,7 +17,7 @@ const MARKS: usize = 10_000;
 const NEAR: usize = HALF_PAGE / 2;
 
 /// The state of the views over the queue.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Lists {
     /// The requests of a job.
     pub requests: Option<RequestList>,
@@ -24,6 +25,8 @@ pub struct Lists {
     pub reading: Option<Reading>,
     /// The failures of a job.
     pub failures: Option<FailureList>,
+    /// What is in the results of a job.
+    pub analysis: Option<Analyzed>,
 }
 
 /// The requests of a job.

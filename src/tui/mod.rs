@@ -17,6 +17,7 @@ pub mod action;
 pub mod keymap;
 pub mod theme;
 
+pub mod analyzed;
 pub mod canvas;
 pub mod desk;
 pub mod dialog;

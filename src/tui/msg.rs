@@ -53,6 +53,8 @@ pub enum Ask {
     },
     /// Look this up in the queue, instead of what was asked of its kind before.
     Query(Query),
+    /// Nobody waits for the answer to this any more.
+    Leave(Query),
     /// Have something done outside.
     Errand(Errand),
     /// Show this request's answer while it is written, or none.

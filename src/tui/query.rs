@@ -1,5 +1,6 @@
 //! What lists ask of the queue, and what they hear back: always a bounded piece of it.
 
+use crate::analysis::Summary;
 use crate::model::{JobId, RequestId};
 use crate::store::{FailureGroup, Filter, RequestLine, Sort};
 
@@ -41,6 +42,12 @@ pub enum Query {
         /// Which job.
         job: JobId,
     },
+    /// What is in the results of a job so far. Answered in the end, and before that with how far
+    /// the reading is.
+    Analysis {
+        /// Which job.
+        job: JobId,
+    },
 }
 
 /// Where a page lies.
@@ -68,7 +75,7 @@ pub struct Page {
 }
 
 /// An answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Found {
     /// Some requests, in the order of the file.
     Page(Page),
@@ -78,4 +85,8 @@ pub enum Found {
     Request(Option<Box<RequestText>>),
     /// Failures, the most frequent first.
     Failures(Vec<FailureGroup>),
+    /// So many requests of the job were looked at so far.
+    Analyzing(u64),
+    /// What is in its results.
+    Analysis(Box<Summary>),
 }

@@ -38,6 +38,7 @@ pub fn chosen_job<'a>(ui: &Ui, snapshot: &'a Snapshot) -> Option<&'a JobView> {
         View::Requests => ui.lists.requests.as_ref().map(|list| list.job),
         View::Request => ui.lists.reading.as_ref().map(|reading| reading.job),
         View::Failures => ui.lists.failures.as_ref().map(|list| list.job),
+        View::Analysis => ui.lists.analysis.as_ref().map(|held| held.job),
         View::Main | View::Answer | View::Log | View::Help | View::Settings => None,
     };
     if let Some(id) = listed {

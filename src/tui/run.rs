@@ -258,6 +258,7 @@ impl Face {
             }
             (Ask::Quit(_), Run::Watched { .. }) => self.left = Some(Left::Quit),
             (Ask::Query(query), _) => self.desks.ask(query),
+            (Ask::Leave(query), _) => self.desks.leave(&query),
             (Ask::Copy(text), _) => self.screen.copy(&text),
             (Ask::Suspend, _) => self.suspend()?,
             (Ask::Redraw, _) => self.screen.forget(),

@@ -91,6 +91,8 @@ pub enum View {
     Request,
     /// The failures of a job.
     Failures,
+    /// What is in the results of a job.
+    Analysis,
     /// What happened.
     Log,
     /// The keys.

@@ -1,6 +1,8 @@
 //! Answers the questions of lists beside the loop: one is worked on and one may wait, the newest.
 //! A question that is no longer wanted is interrupted.
 
+mod analysis;
+
 use std::collections::HashMap;
 use std::mem::{Discriminant, discriminant};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,13 @@ impl Desks {
         asks.send_replace(Some(query));
     }
 
+    /// Gives up what was asked of this kind.
+    pub(super) fn leave(&self, query: &Query) {
+        if let Some(asks) = self.asks.get(&discriminant(query)) {
+            asks.send_replace(None);
+        }
+    }
+
     /// Interrupts what is being looked up, and waits until nothing is.
     pub(super) async fn close(self) {
         drop(self.asks);
@@ -69,7 +78,7 @@ async fn serve(
         };
         let result = match take(held.take(), &folder).await {
             Ok(reader) => {
-                let (reader, result) = work(reader, &query, &mut asks).await;
+                let (reader, result) = work(reader, &query, &mut asks, &found).await;
                 held = reader;
                 result
             }
@@ -93,11 +102,25 @@ async fn serve(
 type Worked = (Option<Reader>, Result<Found, String>);
 
 /// Answers one question, and gives up when another one comes.
-async fn work(reader: Reader, query: &Query, asks: &mut watch::Receiver<Option<Query>>) -> Worked {
+async fn work(
+    reader: Reader,
+    query: &Query,
+    asks: &mut watch::Receiver<Option<Query>>,
+    found: &mpsc::Sender<Msg>,
+) -> Worked {
     let interrupt = reader.interrupter();
-    let wanted = query.clone();
+    let (wanted, newer, news) = (query.clone(), asks.clone(), found.clone());
     let mut work = spawn_blocking(move || {
-        let found = answer(&reader, &wanted).map_err(|error| error.to_string());
+        let goes_on = |found| {
+            let query = wanted.clone();
+            // How far it is may be missed while the screen is busy.
+            let _ = news.try_send(Msg::Found {
+                query,
+                found: Ok(found),
+            });
+            newer.has_changed().is_ok_and(|is_newer| !is_newer)
+        };
+        let found = answer_while(&reader, &wanted, goes_on).map_err(|error| error.to_string());
         (Some(reader), found)
     });
     let joined = tokio::select! {
@@ -128,6 +151,16 @@ async fn take(held: Option<Reader>, folder: &Path) -> Result<Reader, String> {
 
 /// Answers one question at once.
 pub fn answer(reader: &Reader, query: &Query) -> Result<Found, StoreError> {
+    answer_while(reader, query, |_| true)
+}
+
+/// Answers one question. What takes long says now and then how far it is, and gives up where it is
+/// told not to go on.
+fn answer_while(
+    reader: &Reader,
+    query: &Query,
+    goes_on: impl FnMut(Found) -> bool,
+) -> Result<Found, StoreError> {
     Ok(match query {
         Query::Page {
             job,
@@ -145,6 +178,7 @@ pub fn answer(reader: &Reader, query: &Query) -> Result<Found, StoreError> {
             Found::Request(detail.map(|detail| Box::new(RequestText::of(detail))))
         }
         Query::Failures { job } => Found::Failures(reader.failures(*job)?),
+        Query::Analysis { job } => analysis::analyze(reader, *job, goes_on)?,
     })
 }
 

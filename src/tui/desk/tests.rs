@@ -1,6 +1,7 @@
 //! Questions about a real queue.
 
 use super::*;
+use crate::analysis::Summary;
 use crate::base::Stamp;
 use crate::model::{Endpoint, Failure, FailureClass, JobSettings, NewRequest, RequestState};
 use crate::store::{Admission, Invalid, NewJob, Store, Write, Written};
@@ -153,4 +154,71 @@ async fn without_a_queue_it_says_so() {
         panic!("no answer")
     };
     assert_eq!(found, Err("there is no queue yet".into()));
+}
+
+/// How far a reading is said to be, until it ends.
+async fn followed(heard: &mut mpsc::Receiver<Msg>) -> (Vec<u64>, Summary) {
+    let mut far = Vec::new();
+    loop {
+        match next(heard).await.1 {
+            Found::Analyzing(looked_at) => far.push(looked_at),
+            Found::Analysis(summary) => return (far, *summary),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_is_analyzed_and_one_hears_how_far_that_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, job) = queue(folder.path(), 5_500);
+    let (found, mut heard) = mpsc::channel(8);
+    let mut desks = Desks::new(folder.path().into(), found);
+    desks.ask(Query::Analysis { job });
+    let (far, summary) = followed(&mut heard).await;
+    assert_eq!(far, [1_000, 2_000, 3_000, 4_000, 5_000]);
+    assert_eq!((summary.results, summary.answers), (5, 0));
+    assert_eq!(summary.failures["invalid_request"].count, 5);
+    desks.close().await;
+}
+
+#[test]
+fn an_analysis_ends_where_it_is_not_to_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, job) = queue(folder.path(), 5_500);
+    let reader = Reader::open(folder.path()).unwrap().unwrap();
+    let mut times = 0;
+    let found = answer_while(&reader, &Query::Analysis { job }, |_| {
+        times += 1;
+        times < 3
+    });
+    assert_eq!(found.unwrap(), Found::Analyzing(3_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_left_is_not_answered_and_the_next_question_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, job) = queue(folder.path(), 20_000);
+    let (found, mut heard) = mpsc::channel(1);
+    let mut desks = Desks::new(folder.path().into(), found);
+    let query = Query::Analysis { job };
+    desks.ask(query.clone());
+    // The only place for news is taken, so that the reading cannot have ended unheard.
+    let (_, Found::Analyzing(_)) = next(&mut heard).await else {
+        panic!("not under way")
+    };
+    desks.leave(&query);
+    desks.ask(Query::Failures { job });
+    loop {
+        match next(&mut heard).await.1 {
+            Found::Analyzing(_) => {}
+            Found::Failures(groups) => break assert_eq!(groups[0].count, 20),
+            other => panic!("{other:?}"),
+        }
+    }
+    desks.close().await;
+    assert!(
+        heard.recv().await.is_none(),
+        "an answer that nobody waits for"
+    );
 }

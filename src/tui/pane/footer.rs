@@ -24,6 +24,7 @@ const MAIN: &[(Action, &str)] = &[
     (Action::Palette, "commands"),
     (Action::Export, "export"),
     (Action::Theme, "theme"),
+    (Action::ViewAnalysis, "analysis"),
 ];
 
 const REQUESTS: &[(Action, &str)] = &[
@@ -38,6 +39,7 @@ const REQUESTS: &[(Action, &str)] = &[
     (Action::Order, "order"),
     (Action::Bottom, "end"),
     (Action::ViewFailures, "failures"),
+    (Action::ViewAnalysis, "analysis"),
 ];
 
 const ANSWER: &[(Action, &str)] = &[
@@ -61,6 +63,15 @@ const FAILURES: &[(Action, &str)] = &[
     (Action::Open, "list"),
     (Action::Retry, "retry"),
     (Action::Copy, "copy"),
+];
+
+const ANALYSIS: &[(Action, &str)] = &[
+    (Action::Back, "back"),
+    (Action::Open, "requests"),
+    (Action::ViewFailures, "failures"),
+    (Action::ViewAnalysis, "read anew"),
+    (Action::Copy, "copy"),
+    (Action::Bottom, "end"),
 ];
 
 const TEXT: &[(Action, &str)] = &[
@@ -90,6 +101,7 @@ pub(in crate::tui) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         View::Answer => ANSWER,
         View::Request => REQUEST,
         View::Failures => FAILURES,
+        View::Analysis => ANALYSIS,
         View::Log | View::Help | View::Settings => TEXT,
     };
     let mut column = 1;

@@ -25,11 +25,13 @@ fn pictures() -> Vec<Picture> {
     let requests = screen("paused", View::Requests);
     let request = screen("busy", View::Request);
     let failures = screen("failing", View::Failures);
+    let analysis = screen("busy", View::Analysis);
     vec![
         ("main", "busy", ui(), 120, 30),
         ("requests", "busy", requests, 120, 30),
         ("request", "busy", request, 120, 30),
         ("failures", "failing", failures, 120, 30),
+        ("analysis", "busy", analysis, 120, 30),
         ("enqueue", "busy", enqueue, 120, 30),
         ("small", "busy", ui(), 80, 24),
     ]

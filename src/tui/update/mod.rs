@@ -25,6 +25,7 @@ const WHEEL: isize = 3;
 pub fn update(ui: &mut Ui, msg: Msg, latest: &Snapshot, keys: &KeyMap) -> Vec<Ask> {
     let before = watching::wanted(ui);
     let mut asks = take(ui, msg, latest, keys);
+    asks.extend(lists::left(ui).map(Ask::Leave));
     let now = watching::wanted(ui);
     if now != before {
         asks.push(Ask::Watch(now));
@@ -210,6 +211,7 @@ fn act_everywhere(ui: &mut Ui, action: Action, latest: &Snapshot) -> Vec<Ask> {
         | Action::Accept
         | Action::ViewRequests
         | Action::ViewFailures
+        | Action::ViewAnalysis
         | Action::Filter
         | Action::State
         | Action::Class

@@ -2,18 +2,26 @@
 
 use rstest::rstest;
 
-use crate::base::{Stamp, width};
+use crate::analysis::{Analyzer, Ending, Observation, ScoreRule, Seen, Summary};
+use crate::base::{Moment, Stamp, width};
 use crate::model::*;
 use crate::store::*;
+use crate::tui::analyzed::Analyzed;
 use crate::tui::lists::*;
 use crate::tui::query::{At, Page};
 use crate::tui::reading::RequestText;
 use crate::tui::testing::{HOSTILE, drawn, snapshot, text, ui};
+use crate::tui::theme::{Depth, Theme};
 use crate::tui::ui::{Ui, View};
 use crate::tui::widget::Field;
 
 const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 10)];
-const VIEWS: [View; 3] = [View::Requests, View::Request, View::Failures];
+const VIEWS: [View; 4] = [
+    View::Requests,
+    View::Request,
+    View::Failures,
+    View::Analysis,
+];
 
 fn line(seq: i64, state: RequestState, custom_id: &str) -> RequestLine {
     let is_over = matches!(state, RequestState::Done | RequestState::Failed);
@@ -200,6 +208,92 @@ fn failures(scene: &str) -> FailureList {
     list
 }
 
+/// The end of a request: every tenth has failed, the others give a score, most of them.
+fn end(scene: &str, number: u64) -> Observation {
+    let hostile = HOSTILE[number as usize % HOSTILE.len()];
+    let is_hostile = scene == "hostile";
+    let id = if is_hostile {
+        hostile.to_owned()
+    } else {
+        format!("cand-{number:06}")
+    };
+    let text = match (scene, number % 50) {
+        ("huge", _) => format!(
+            "A text without any number in it, {}",
+            "x".repeat(number as usize)
+        ),
+        ("hostile", _) => format!("{hostile} {}/10", number % 11),
+        (_, 3) => String::new(),
+        (_, 7) => "I cannot help with that.".to_owned(),
+        (_, 9) => "{\"score\": \"high\"}".to_owned(),
+        (_, place) => format!(
+            "{{\"score\": {}, \"reason\": \"r{place}\"}}",
+            number * number % 11
+        ),
+    };
+    let ending = if number % 10 == 8 {
+        Ending::Failed {
+            class: if is_hostile { hostile } else { "timeout" }.to_owned(),
+            message: if is_hostile {
+                hostile
+            } else {
+                "no token within 2 min"
+            }
+            .to_owned(),
+        }
+    } else {
+        Ending::Answered(Box::new(Seen {
+            text: Some(text),
+            is_refusal: false,
+            finish: Some(
+                if number.is_multiple_of(9) {
+                    "length"
+                } else {
+                    "stop"
+                }
+                .to_owned(),
+            ),
+            model: Some(if is_hostile { hostile } else { "gemma3:12b" }.to_owned()),
+            prompt_tokens: Some(1_900 + number),
+            answer_tokens: Some(if scene == "huge" {
+                number << 40
+            } else {
+                40 + number % 7
+            }),
+            wall_ms: Some(912.5 + number as f64),
+            first_token_ms: Some(140.0),
+        }))
+    };
+    Observation {
+        custom_id: Some(id),
+        ending,
+    }
+}
+
+fn summary(scene: &str) -> Summary {
+    let mut analyzer = Analyzer::new(ScoreRule::Detect);
+    for number in 0..400 {
+        analyzer.add(&end(scene, number));
+    }
+    analyzer.finish()
+}
+
+/// An analysis: under way, done, done again, in trouble.
+fn analysis(scene: &str) -> Analyzed {
+    let mut held = Analyzed::new(JobId(1));
+    held.read((0, 0), Moment::ZERO);
+    match scene {
+        "empty" => held.goes_on(41_000),
+        "failing" => held.ends(Err("the database is locked".into()), Moment::ZERO),
+        _ => held.ends(Ok(Box::new(summary(scene))), Moment::ZERO),
+    }
+    if scene == "huge" {
+        held.read((1, 0), Moment::ZERO);
+        held.goes_on(7_000_000);
+    }
+    held
+}
+
 /// A screen with a view over the queue open.
 pub(in crate::tui) fn screen(scene: &str, view: View) -> Ui {
     let mut ui = ui();
@@ -207,6 +301,7 @@ pub(in crate::tui) fn screen(scene: &str, view: View) -> Ui {
         requests: Some(requests(scene)),
         reading: Some(reading(scene)),
         failures: Some(failures(scene)),
+        analysis: Some(analysis(scene)),
     };
     ui.views.push(view);
     ui
@@ -215,7 +310,7 @@ pub(in crate::tui) fn screen(scene: &str, view: View) -> Ui {
 #[rstest]
 fn views_over_the_queue_look_as_they_should(
     #[values("empty", "busy", "failing", "huge", "hostile")] scene: &str,
-    #[values(View::Requests, View::Request, View::Failures)] view: View,
+    #[values(View::Requests, View::Request, View::Failures, View::Analysis)] view: View,
 ) {
     for (columns, rows) in SIZES {
         let (buffer, _) = drawn(&snapshot(scene), &screen(scene, view), columns, rows);
@@ -224,9 +319,37 @@ fn views_over_the_queue_look_as_they_should(
     }
 }
 
+#[test]
+fn an_analysis_is_drawn_in_ascii_without_colour() {
+    for (columns, rows) in SIZES {
+        let mut ui = screen("busy", View::Analysis);
+        ui.theme = Theme::built_in("mono", Depth::None, true).unwrap();
+        let (buffer, _) = drawn(&snapshot("busy"), &ui, columns, rows);
+        let drawn = text(&buffer);
+        let is_drawing = |c: char| matches!(c, '\u{2500}'..='\u{28ff}');
+        assert!(!drawn.chars().any(is_drawing), "{drawn}");
+        insta::assert_snapshot!(format!("analysis-ascii-{columns}x{rows}"), drawn);
+    }
+}
+
+#[test]
+fn a_job_without_an_end_has_nothing_to_analyze() {
+    let mut ui = screen("busy", View::Analysis);
+    let mut held = Analyzed::new(JobId(2));
+    held.read((0, 0), Moment::ZERO);
+    held.ends(Ok(Box::default()), Moment::ZERO);
+    ui.lists.analysis = Some(held);
+    let (buffer, _) = drawn(&snapshot("busy"), &ui, 80, 24);
+    let drawn = text(&buffer);
+    assert!(
+        drawn.contains("no request of this job has come to an end yet"),
+        "{drawn}"
+    );
+}
+
 #[rstest]
 fn every_size_draws(
-    #[values(View::Requests, View::Request, View::Failures)] view: View,
+    #[values(View::Requests, View::Request, View::Failures, View::Analysis)] view: View,
     #[values("empty", "busy", "failing")] scene: &str,
 ) {
     let (run, ui) = (snapshot(scene), screen(scene, view));

@@ -3,6 +3,7 @@
 //! Drawing is a function of its arguments: no clock, no I/O, no lock, and no size at which it
 //! fails.
 
+mod analysis;
 mod answer;
 mod failures;
 mod help;
@@ -40,6 +41,7 @@ pub fn view(scene: Scene<'_>, area: Rect, buffer: &mut Buffer) -> Hits {
         }
         View::Request => request::draw(&mut canvas, parts.body),
         View::Failures => failures::draw(&mut canvas, parts.body),
+        View::Analysis => analysis::draw(&mut canvas, parts.body),
         View::Log => log::draw(&mut canvas, parts.body),
         View::Help => help::draw(&mut canvas, parts.body),
         View::Settings => settings::draw(&mut canvas, parts.body),

@@ -11,12 +11,13 @@ use crate::tui::theme::{Depth, Meaning, Theme};
 use crate::tui::ui::{Frozen, Pane, Seat, Stopping, Ui, View};
 
 const SIZES: [(u16, u16); 3] = [(120, 30), (80, 24), (40, 10)];
-const VIEWS: [View; 8] = [
+const VIEWS: [View; 9] = [
     View::Main,
     View::Answer,
     View::Requests,
     View::Request,
     View::Failures,
+    View::Analysis,
     View::Log,
     View::Help,
     View::Settings,

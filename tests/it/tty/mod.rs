@@ -1,8 +1,10 @@
 //! Stories at the screen: the real binary in a real pseudo-terminal, over a simulated server.
 
+mod analysis;
 mod ends;
 mod lists;
 mod manners;
+mod notices;
 mod opening;
 mod queue;
 mod stalled;

@@ -9,7 +9,7 @@ use std::thread;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tokio::time::Instant;
-use vt100::{MouseProtocolMode, Parser, Screen};
+use vt100::{Callbacks, MouseProtocolMode, Parser, Screen};
 
 use crate::support::{PATIENCE, Stage, until};
 
@@ -28,8 +28,30 @@ pub(super) struct Terminal {
 pub(super) struct Program(Box<dyn Child + Send + Sync>);
 
 struct Shown {
-    parser: Mutex<Parser>,
+    parser: Mutex<Parser<Heard>>,
     changed: Condvar,
+}
+
+/// What a terminal was asked for beside showing something.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// How often it was to ring.
+    pub(super) bells: usize,
+    /// What it was to tell the desktop (OSC 9).
+    pub(super) told: Vec<String>,
+}
+
+impl Callbacks for Heard {
+    fn audible_bell(&mut self, _: &mut Screen) {
+        self.bells += 1;
+    }
+
+    fn unhandled_osc(&mut self, _: &mut Screen, parameters: &[&[u8]]) {
+        if let [b"9", message @ ..] = parameters {
+            let message = message.join(&b';');
+            self.told.push(String::from_utf8(message).unwrap());
+        }
+    }
 }
 
 impl Terminal {
@@ -55,7 +77,12 @@ impl Terminal {
             master: pair.master,
             program: Program(child),
             shown: Arc::new(Shown {
-                parser: Mutex::new(Parser::new(rows, columns, 0)),
+                parser: Mutex::new(Parser::new_with_callbacks(
+                    rows,
+                    columns,
+                    0,
+                    Heard::default(),
+                )),
                 changed: Condvar::new(),
             }),
         }
@@ -82,12 +109,23 @@ impl Terminal {
     /// Waits for a picture.
     #[track_caller]
     pub(super) fn until(&self, what: &str, holds: impl Fn(&Screen) -> bool) {
+        self.awaits(what, |parser| holds(parser.screen()));
+    }
+
+    /// Waits until it was asked for something.
+    #[track_caller]
+    pub(super) fn hears(&self, what: &str, holds: impl Fn(&Heard) -> bool) {
+        self.awaits(what, |parser| holds(parser.callbacks()));
+    }
+
+    #[track_caller]
+    fn awaits(&self, what: &str, holds: impl Fn(&Parser<Heard>) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         let mut parser = self.shown.parser();
-        while !holds(parser.screen()) {
+        while !holds(&parser) {
             let left = deadline.saturating_duration_since(Instant::now());
-            let picture = parser.screen().contents();
-            assert!(!left.is_zero(), "not {what}:\n{picture}");
+            let (picture, heard) = (parser.screen().contents(), parser.callbacks());
+            assert!(!left.is_zero(), "not {what}:\n{picture}\n{heard:?}");
             let waited = self.shown.changed.wait_timeout(parser, left);
             parser = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -195,7 +233,7 @@ impl Drop for Program {
 }
 
 impl Shown {
-    fn parser(&self) -> MutexGuard<'_, Parser> {
+    fn parser(&self) -> MutexGuard<'_, Parser<Heard>> {
         self.parser.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,10 +1,13 @@
-//! Keys and answers in the views over the queue: requests of a job, one request, failures.
+//! Keys and answers in the views over the queue: requests of a job, one request, failures, the
+//! analysis of a job.
 
+mod analysis;
 mod reading;
 mod requests;
 
 use std::time::Duration;
 
+pub(super) use self::analysis::left;
 use self::reading::{in_failures, in_request, move_failures, scroll_side};
 pub(super) use self::requests::sort_by;
 use self::requests::{in_requests, move_requests};
@@ -33,6 +36,7 @@ pub(super) fn act(ui: &mut Ui, action: Action, latest: &Snapshot) -> Option<Vec<
     match action {
         Action::ViewRequests => return Some(open_job(ui, latest)),
         Action::ViewFailures => return Some(open_failures(ui, latest)),
+        Action::ViewAnalysis => return Some(analysis::open(ui, latest)),
         _ => {}
     }
     match ui.view() {
@@ -40,6 +44,7 @@ pub(super) fn act(ui: &mut Ui, action: Action, latest: &Snapshot) -> Option<Vec<
         View::Requests => in_requests(ui, action, latest),
         View::Request => in_request(ui, action),
         View::Failures => in_failures(ui, action, latest),
+        View::Analysis => analysis::act(ui, action, latest),
         _ => None,
     }
 }
@@ -96,6 +101,7 @@ pub(super) fn refresh(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
             ask_failures(list, latest)
         }
         View::Request => reading::refresh(ui, latest),
+        View::Analysis => analysis::refresh(ui, latest),
         _ => Vec::new(),
     }
 }
@@ -119,6 +125,7 @@ pub(super) fn found(
         }
         Query::Request { .. } => request_found(ui, query, found),
         Query::Failures { .. } => failures_found(ui, query, found),
+        Query::Analysis { .. } => analysis::found(ui, query, found, latest),
     }
     Vec::new()
 }

@@ -340,3 +340,77 @@ fn a_request_without_an_end_is_followed() {
     run.now = run.now + Duration::from_secs(1);
     assert_eq!(changed(&mut ui, &run), []);
 }
+
+/// A screen on which the analysis of job 1 is being read.
+fn analyzing(run: &Snapshot) -> (Ui, Query) {
+    let mut ui = ui();
+    let asked = queries(press(&mut ui, run, "5"));
+    assert_eq!(ui.view(), View::Analysis);
+    assert_eq!(asked, [Query::Analysis { job: JobId(1) }]);
+    (ui, asked[0].clone())
+}
+
+fn done(ui: &mut Ui, run: &Snapshot, query: &Query) {
+    let found = Found::Analysis(Box::default());
+    assert_eq!(answered(ui, run, query.clone(), found), []);
+}
+
+#[test]
+fn an_analysis_says_how_far_it_is_until_it_is_there() {
+    let run = snapshot("busy");
+    let (mut ui, query) = analyzing(&run);
+    answered(&mut ui, &run, query.clone(), Found::Analyzing(34_000));
+    let (buffer, _) = drawn(&run, &ui, 80, 24);
+    assert!(text(&buffer).contains("reading… 34,000 of 170,000 requests"));
+    assert_eq!(press(&mut ui, &run, "5"), [], "it is under way already");
+    done(&mut ui, &run, &query);
+    assert!(ui.lists.analysis.as_ref().unwrap().summary.is_some());
+    assert_eq!(queries(press(&mut ui, &run, "5")), [query]);
+}
+
+#[test]
+fn an_analysis_that_is_left_is_given_up_and_one_under_the_help_is_not() {
+    let run = snapshot("busy");
+    let (mut ui, query) = analyzing(&run);
+    assert_eq!(press(&mut ui, &run, "?"), []);
+    assert_eq!(press(&mut ui, &run, "esc"), []);
+    assert_eq!(ui.view(), View::Analysis);
+    assert_eq!(press(&mut ui, &run, "esc"), [Ask::Leave(query.clone())]);
+    assert_eq!(ui.view(), View::Main);
+    done(&mut ui, &run, &query);
+    assert_eq!(ui.lists.analysis.as_ref().unwrap().summary, None);
+    assert_eq!(queries(press(&mut ui, &run, "5")), [query]);
+}
+
+#[test]
+fn an_analysis_is_read_again_while_the_job_runs() {
+    let mut run = snapshot("busy");
+    let (mut ui, query) = analyzing(&run);
+    done(&mut ui, &run, &query);
+    let map = KeyMap::built_in();
+    assert_eq!(update(&mut ui, Msg::Changed, &run, &map), []);
+    let mut jobs = run.jobs.to_vec();
+    jobs[0].counts.done += 1;
+    run.jobs = jobs.into();
+    assert_eq!(update(&mut ui, Msg::Changed, &run, &map), []);
+    run.now = run.now + Duration::from_secs(6);
+    assert_eq!(queries(update(&mut ui, Msg::Changed, &run, &map)), [query]);
+}
+
+#[test]
+fn an_analysis_is_copied_as_text_and_leads_to_the_requests() {
+    let run = snapshot("busy");
+    let (mut ui, query) = analyzing(&run);
+    assert_eq!(press(&mut ui, &run, "y"), []);
+    assert!(ui.message.as_ref().unwrap().is_error, "nothing yet");
+    done(&mut ui, &run, &query);
+    let asks = press(&mut ui, &run, "y");
+    let [Ask::Copy(text)] = asks.as_slice() else {
+        panic!("{asks:?}")
+    };
+    assert!(text.starts_with("0 results"), "{text}");
+    press(&mut ui, &run, "enter");
+    assert_eq!(list(&ui).job, JobId(1));
+    assert_eq!(press(&mut ui, &run, "esc"), []);
+    assert_eq!(ui.view(), View::Analysis);
+}
