@@ -18,7 +18,7 @@ use crate::analysis::{
 use crate::base::count;
 use crate::intake::open;
 use crate::model::{Job, JobName};
-use crate::report::{Fresh, Order, ReportError};
+use crate::report::Fresh;
 use crate::store::{FindError, Reader};
 
 /// Bytes that a compiled pattern may take; an endless one is refused.
@@ -214,15 +214,15 @@ fn of_job(
     mut each: impl FnMut(Observation) -> io::Result<()>,
 ) -> Result<Reading, Trouble> {
     let mut reading = Reading::default();
-    reader.results::<ReportError>(job.id, Order::Input, |row| {
-        let (answer, failure) = (row.answer.as_ref(), row.failure.as_ref());
-        let Some(observation) = Observation::of_end(row.custom_id, answer, failure) else {
+    reader.ended::<Trouble>(job.id, |ended| {
+        let (answer, failure) = (ended.answer.as_ref(), ended.failure.as_ref());
+        let Some(observation) = Observation::of_end(ended.custom_id, answer, failure) else {
             return Ok(());
         };
         reading.results += 1;
-        each(observation).map_err(|source| ReportError::File {
-            path: format!("the results of job {}", count(reading.results)),
-            source,
+        each(observation).map_err(|error| {
+            let what = format!("cannot write the results of job {}: {error}", job.id);
+            Trouble::new(what, "see whether the disk is full")
         })
     })?;
     Ok(reading)

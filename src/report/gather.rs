@@ -27,13 +27,15 @@ pub fn gather(
         };
         let mut analyzer = Analyzer::new(ScoreRule::Detect);
         let mut counter = job.started.map(IntervalCounter::new);
-        reader.ended(job.id, |ended| {
+        reader.ended::<StoreError>(job.id, |ended| {
             if let Some(counter) = &mut counter {
                 count(counter, &ended);
             }
-            if let Some(observation) = observed(ended) {
+            let (answer, failure) = (ended.answer.as_ref(), ended.failure.as_ref());
+            if let Some(observation) = Observation::of_end(ended.custom_id, answer, failure) {
                 analyzer.add(&observation);
             }
+            Ok(())
         })?;
         let until = job.finished.unwrap_or(now);
         Ok(Some(Report {
@@ -66,12 +68,4 @@ fn count(counter: &mut IntervalCounter, ended: &EndedRequest) {
         wall_ms: answer.timings.wall.as_secs_f64() * 1_000.0,
     };
     counter.answered(ended.at, answered);
-}
-
-fn observed(ended: EndedRequest) -> Option<Observation> {
-    match (&ended.answer, &ended.failure) {
-        (Some(answer), _) => Some(Observation::of_answer(ended.custom_id, answer)),
-        (None, Some(failure)) => Some(Observation::of_failure(ended.custom_id, failure)),
-        (None, None) => None,
-    }
 }

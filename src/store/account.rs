@@ -65,8 +65,12 @@ impl Reader {
     }
 
     /// Gives the end of every request of a job to `each`, in the order of the file. Holds one of
-    /// them at a time.
-    pub fn ended(&self, job: JobId, mut each: impl FnMut(EndedRequest)) -> Result<(), StoreError> {
+    /// them at a time. Stops at the first error of `each` and returns it.
+    pub fn ended<E: From<StoreError>>(
+        &self,
+        job: JobId,
+        mut each: impl FnMut(EndedRequest) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.read(|connection| {
             let mut query = connection.prepare_cached(
                 "SELECT r.custom_id, o.at, o.answer, o.failure FROM request r
@@ -74,10 +78,13 @@ impl Reader {
             )?;
             let mut rows = query.query([job.0])?;
             while let Some(row) = rows.next()? {
-                each(ended(row)?);
+                let went = each(ended(row)?);
+                if went.is_err() {
+                    return Ok(went);
+                }
             }
-            Ok(())
-        })
+            Ok(Ok(()))
+        })?
     }
 
     /// The first events of a job, and of the server and the cards while it was in the queue.

@@ -21,7 +21,7 @@ pub struct Analyzed {
     pub summary: Option<Box<Summary>>,
     /// Why it could not be read.
     pub trouble: Option<String>,
-    /// Requests looked at so far, while it is being read.
+    /// Results looked at so far, while it is being read.
     pub reading: Option<u64>,
     /// When the reading began, …
     began: Moment,

@@ -85,7 +85,7 @@ pub enum Found {
     Request(Option<Box<RequestText>>),
     /// Failures, the most frequent first.
     Failures(Vec<FailureGroup>),
-    /// So many requests of the job were looked at so far.
+    /// So many results of the job were looked at so far.
     Analyzing(u64),
     /// What is in its results.
     Analysis(Box<Summary>),

@@ -2,10 +2,10 @@
 
 use crate::analysis::{Analyzer, Observation, ScoreRule};
 use crate::model::JobId;
-use crate::store::{Order, Reader, StoreError};
+use crate::store::{Reader, StoreError};
 use crate::tui::query::Found;
 
-/// Requests after which it says how far it is, and asks whether to go on.
+/// Results after which it says how far it is, and asks whether to go on.
 const EVERY: u64 = 1_000;
 
 /// Why the reading ended before its end.
@@ -29,13 +29,13 @@ pub(super) fn analyze(
 ) -> Result<Found, StoreError> {
     let mut analyzer = Analyzer::new(ScoreRule::Detect);
     let mut looked_at = 0_u64;
-    let read = reader.results(job, Order::Input, |row| {
+    let read = reader.ended(job, |ended| {
         looked_at += 1;
         if looked_at.is_multiple_of(EVERY) && !goes_on(Found::Analyzing(looked_at)) {
             return Err(Stop::Left);
         }
-        let (answer, failure) = (row.answer.as_ref(), row.failure.as_ref());
-        if let Some(observation) = Observation::of_end(row.custom_id, answer, failure) {
+        let (answer, failure) = (ended.answer.as_ref(), ended.failure.as_ref());
+        if let Some(observation) = Observation::of_end(ended.custom_id, answer, failure) {
             analyzer.add(&observation);
         }
         Ok(())

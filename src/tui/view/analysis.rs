@@ -6,6 +6,7 @@ use ratatui::text::Line;
 
 use crate::analysis::{Ids, Length, ScoreSummary, Spread, Summary, number};
 use crate::base::{count, rate, share, short, width};
+use crate::model::Counts;
 use crate::tui::analyzed::Analyzed;
 use crate::tui::canvas::Canvas;
 use crate::tui::text::{left, outside, wrapped};
@@ -35,13 +36,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, body: Rect) {
         Some(job) => format!("Analysis of {}", outside(&job.name, 40)),
         None => format!("Analysis of job {}", held.job),
     };
-    let total = job.map_or(0, |job| job.counts.total);
-    let inner = canvas.border(body, &title, &detail(held, total), true);
+    let counts = job.map(|job| job.counts).unwrap_or_default();
+    let inner = canvas.border(body, &title, &detail(held, &counts), true);
     let columns = usize::from(inner.width).saturating_sub(2);
     let sheet = Sheet { canvas, columns };
     let lines = match (&held.trouble, &held.summary) {
         (Some(trouble), _) => sheet.words(Meaning::Bad, trouble),
-        (None, None) => sheet.reading(held.reading.unwrap_or(0), total),
+        (None, None) => sheet.reading(held.reading.unwrap_or(0), ended(&counts)),
         (None, Some(summary)) if summary.results == 0 => sheet.words(
             Meaning::Dim,
             "no request of this job has come to an end yet",
@@ -52,11 +53,16 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, body: Rect) {
     canvas.text(inner, &lines, false);
 }
 
-fn detail(held: &Analyzed, total: u64) -> String {
+const fn ended(counts: &Counts) -> u64 {
+    counts.done.saturating_add(counts.failed)
+}
+
+fn detail(held: &Analyzed, counts: &Counts) -> String {
     match (held.reading, &held.summary) {
-        (Some(looked_at), Some(_)) => format!("reading anew {}", share(looked_at, total)),
+        (Some(looked_at), Some(_)) => format!("reading anew {}", share(looked_at, ended(counts))),
         (None, Some(summary)) => {
-            format!("{} of {} requests", count(summary.results), count(total))
+            let (results, total) = (count(summary.results), count(counts.total));
+            format!("{results} of {total} requests")
         }
         (_, None) => String::new(),
     }
@@ -85,7 +91,7 @@ impl Sheet<'_, '_> {
     fn reading(&self, looked_at: u64, total: u64) -> Lines {
         let part = (total > 0).then(|| looked_at as f64 / total as f64);
         let of = part.map_or_else(String::new, |_| format!(" of {}", count(total)));
-        let far = format!("reading… {}{of} requests", count(looked_at));
+        let far = format!("reading… {}{of} results", count(looked_at));
         let bar = gauge(
             self.canvas.theme(),
             part,

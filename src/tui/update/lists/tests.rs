@@ -361,7 +361,7 @@ fn an_analysis_says_how_far_it_is_until_it_is_there() {
     let (mut ui, query) = analyzing(&run);
     answered(&mut ui, &run, query.clone(), Found::Analyzing(34_000));
     let (buffer, _) = drawn(&run, &ui, 80, 24);
-    assert!(text(&buffer).contains("reading… 34,000 of 170,000 requests"));
+    assert!(text(&buffer).contains("reading… 34,000 of 41,203 results"));
     assert_eq!(press(&mut ui, &run, "5"), [], "it is under way already");
     done(&mut ui, &run, &query);
     assert!(ui.lists.analysis.as_ref().unwrap().summary.is_some());
