@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use super::args::Demo;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
-use super::run::{summarize, take_in, work_alone};
+use super::run::{Worked, summarize, take_in, work_alone};
 use super::screen;
 use super::session::{Session, Signals, TemporaryFolder, no_system};
 use crate::base::{count, shown};
-use crate::model::{AnswerBody, Job, JobId, JobSettings, Mode, Parallel, Readings, TrimPolicy};
+use crate::model::{AnswerBody, Job, JobSettings, Mode, Parallel, Readings, TrimPolicy};
 use crate::report::{Destination, Order, write_results};
 use crate::sample::{SampleOptions, request_line};
 use crate::simulator::{Script, Simulator};
@@ -72,7 +72,7 @@ pub(super) async fn run(flags: &Demo, context: &mut Context) -> Outcome {
             context.say.note("interrupted; this was SIMULATED");
             Ok(End::Interrupted)
         }
-        Some(job) => conclude(job, &folder, temporary.is_some(), context),
+        Some(worked) => conclude(worked, &folder, temporary.is_some(), context),
     }
 }
 
@@ -137,7 +137,7 @@ async fn work(
     url: &str,
     signals: Signals,
     context: &mut Context,
-) -> Result<Option<JobId>, Trouble> {
+) -> Result<Option<Worked>, Trouble> {
     let server = context.server_at(url)?;
     let session = Session::open(context, server, true).await?.hearing(signals);
     let mut settings = context.loaded.settings.job();
@@ -146,7 +146,8 @@ async fn work(
 }
 
 /// Writes the files, says how it went and shows an answer. Failed requests are part of the show.
-fn conclude(id: JobId, folder: &Path, is_temporary: bool, context: &mut Context) -> Outcome {
+fn conclude(worked: Worked, folder: &Path, is_temporary: bool, context: &mut Context) -> Outcome {
+    let id = worked.job;
     let reader = context.reader()?.ok_or(StoreError::NoJob(id.0))?;
     let job = reader.job(id)?.ok_or(StoreError::NoJob(id.0))?;
     let (answers, errors) = (
@@ -160,7 +161,7 @@ fn conclude(id: JobId, folder: &Path, is_temporary: bool, context: &mut Context)
         Some(&errors),
         Order::Input,
     )?;
-    summarize(&job, context);
+    summarize(&job, worked.took, context);
     for group in reader.failures(id)? {
         context
             .say

@@ -29,6 +29,7 @@ mod estimate;
 mod export;
 mod jobs;
 mod learnt_args;
+mod leaving;
 mod log;
 mod notify;
 mod outcome;

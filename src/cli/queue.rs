@@ -5,8 +5,9 @@ use std::io::BufRead;
 
 use super::args::{OneJob, Remove, Retry};
 use super::context::Context;
+use super::leaving::Leaving;
 use super::outcome::{End, Outcome, Trouble};
-use super::session::{Session, owner};
+use super::session::{Session, owned, owner};
 use crate::base::count;
 use crate::control::{self, Ask, Reply};
 use crate::model::{Command, Done, Job, WhichFailures};
@@ -70,20 +71,29 @@ fn find(one: &OneJob, context: &Context) -> Result<Job, Trouble> {
     }
 }
 
-/// Has a command done by the owner of the queue, or does it here where there is none.
+/// Has a command done by the owner of the queue, or does it here where there is none. An owner that
+/// ends before it answers may have done it or not: it is given again, because each of these
+/// commands does the same when it is given twice.
 async fn command(command: Command, context: &Context) -> Result<Done, Trouble> {
-    let server = context.server()?;
-    let Some(session) = Session::open_if_free(context, server, false).await? else {
+    let leaving = Leaving::begin();
+    loop {
+        let server = context.server()?;
+        if let Some(session) = Session::open_if_free(context, server, false).await? {
+            let done = session.handle.command(command).await;
+            session.close().await?;
+            return Ok(done?);
+        }
         let owner = owner(&context.paths.data).await?;
-        return match control::ask(&owner, Ask::Command(command)).await? {
-            Reply::Done(done) => Ok(done),
-            Reply::Refused(error) => Err(error.into()),
-            Reply::Enqueued(_) | Reply::Ending => Err(Trouble::Said),
+        let trouble = match control::ask(&owner, Ask::Command(command.clone())).await {
+            Ok(Reply::Done(done)) => return Ok(done),
+            Ok(Reply::Refused(error)) => return Err(error.into()),
+            Ok(Reply::Enqueued(_) | Reply::Ending) => owned(&context.paths.data),
+            Err(error) => error.into(),
         };
-    };
-    let done = session.handle.command(command).await;
-    session.close().await?;
-    Ok(done?)
+        if !leaving.wait().await {
+            return Err(trouble);
+        }
+    }
 }
 
 fn agrees(job: &Job, context: &mut Context) -> Result<bool, Trouble> {

@@ -1,6 +1,7 @@
 //! `batchtop run`: one batch file from the first line to the last answer.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::args::Run;
 use super::check::path;
@@ -20,6 +21,15 @@ use crate::report::{Destination, Order, beside, write_results};
 /// Models that are planned before a job is started.
 const MODELS_PLANNED: usize = 3;
 
+/// A job that has come to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Worked {
+    pub(super) job: JobId,
+    /// How long its requests were running, by the engine's stopwatch; `None` where another process
+    /// had a part in it.
+    pub(super) took: Option<Duration>,
+}
+
 pub(super) async fn run(flags: &Run, context: &mut Context) -> Outcome {
     let mut settings = context.loaded.settings.job();
     settings.limit = flags.job.limit;
@@ -34,20 +44,23 @@ pub(super) async fn run(flags: &Run, context: &mut Context) -> Outcome {
         .map(|seen| earlier(context, seen, &settings, None))
         .transpose()?
         .flatten();
-    let job = match before {
+    let worked = match before {
         Some(job) if job.state == JobState::Done => {
             tell_done_before(&job, context);
-            job.id
+            Worked {
+                job: job.id,
+                took: None,
+            }
         }
         before => {
             let worked = work_off(&file, seen, settings, before, flags, context).await?;
             match worked {
-                (Some(job), Followed::Reached) => job,
-                (job, _) => return Ok(interrupted(job, context)),
+                (Some(worked), Followed::Reached) => worked,
+                (worked, _) => return Ok(interrupted(worked.map(|it| it.job), context)),
             }
         }
     };
-    conclude(job, flags, context)
+    conclude(worked, flags, context)
 }
 
 fn tell_done_before(job: &Job, context: &mut Context) {
@@ -83,7 +96,7 @@ async fn work_off(
     before: Option<Job>,
     flags: &Run,
     context: &mut Context,
-) -> Result<(Option<JobId>, Followed), Trouble> {
+) -> Result<(Option<Worked>, Followed), Trouble> {
     let ways = context.ways()?;
     let server = context.server()?;
     check_model(&server, &settings).await?;
@@ -115,9 +128,29 @@ async fn work_off(
         session.close().await?;
         return Err(trouble);
     }
+    let (worked, followed) = follow(session, job, flags.json, context).await?;
+    Ok((Some(worked), followed))
+}
+
+/// Works off a job of the queue of this session.
+async fn follow(
+    session: Session,
+    job: JobId,
+    json: bool,
+    context: &mut Context,
+) -> Result<(Worked, Followed), Trouble> {
+    let before = context
+        .reader()?
+        .map(|reader| reader.job(job))
+        .transpose()?;
+    let is_new = before.flatten().is_some_and(|job| job.started.is_none());
     session.handle.work(Scope::Only(job)).await;
-    let followed = session.follow(context, Goal::Job(job), flags.json).await?;
-    Ok((Some(job), followed))
+    let snapshots = session.handle.snapshots();
+    let followed = session.follow(context, Goal::Job(job), json).await?;
+    let last = snapshots.borrow();
+    let view = last.jobs.iter().find(|view| view.id == job);
+    let took = view.map(|view| view.running_for).filter(|_| is_new);
+    Ok((Worked { job, took }, followed))
 }
 
 /// Puts a batch in the queue of this session and works it off. `None` when a signal came first.
@@ -126,7 +159,7 @@ pub(super) async fn work_alone(
     batch: &Path,
     settings: JobSettings,
     context: &mut Context,
-) -> Result<Option<JobId>, Trouble> {
+) -> Result<Option<Worked>, Trouble> {
     let job = match take_in(&mut session, batch, None, settings, true, context).await {
         Ok(job) => job,
         Err(trouble) => {
@@ -135,9 +168,8 @@ pub(super) async fn work_alone(
             return if interrupted { Ok(None) } else { Err(trouble) };
         }
     };
-    session.handle.work(Scope::Only(job)).await;
-    let followed = session.follow(context, Goal::Job(job), false).await?;
-    Ok((followed == Followed::Reached).then_some(job))
+    let (worked, followed) = follow(session, job, false, context).await?;
+    Ok((followed == Followed::Reached).then_some(worked))
 }
 
 /// Says whether the models of a job fit the cards. One that surely does not is not started, unless
@@ -232,8 +264,19 @@ pub(super) async fn take_in(
         name: job_name(file),
         settings,
         hash,
+        receipt: None,
     };
-    let same = admit.settings.clone();
+    take(session, admit, anew, context).await
+}
+
+/// The same, as it is to be admitted.
+pub(super) async fn take(
+    session: &mut Session,
+    admit: Admit,
+    anew: bool,
+    context: &mut Context,
+) -> Result<JobId, Trouble> {
+    let (same, is_known) = (admit.settings.clone(), admit.path != Path::new("-"));
     let handle = session.handle.clone();
     let admitting = session.or_interrupt(handle.admit(admit)).await;
     let admitted = match admitting.ok_or(Trouble::Said)? {
@@ -253,7 +296,7 @@ pub(super) async fn take_in(
     };
     let job = admitted.job;
     // Standard input shows what it is only when it has been read.
-    let before = if anew || file != Path::new("-") {
+    let before = if anew || is_known {
         None
     } else {
         let seen = SourceSeen {
@@ -324,7 +367,8 @@ fn interrupted(job: Option<JobId>, context: &mut Context) -> End {
 }
 
 /// Writes the files and says how it went.
-fn conclude(id: JobId, flags: &Run, context: &mut Context) -> Outcome {
+fn conclude(worked: Worked, flags: &Run, context: &mut Context) -> Outcome {
+    let id = worked.job;
     let Some(reader) = context.reader()? else {
         return Err(Trouble::new(
             "the queue has gone",
@@ -354,7 +398,7 @@ fn conclude(id: JobId, flags: &Run, context: &mut Context) -> Outcome {
             "`batchtop retry {id}`, then the same command, asks them again"
         ));
     }
-    summarize(&job, context);
+    summarize(&job, worked.took, context);
     let reuse = reader.reuse(id)?;
     if reuse.is_known() {
         context.say.note(&format!("prefix reuse {reuse}"));
@@ -368,15 +412,11 @@ fn conclude(id: JobId, flags: &Run, context: &mut Context) -> Outcome {
     })
 }
 
-pub(super) fn summarize(job: &Job, context: &mut Context) {
+/// `took` is better than what the clock on the wall tells, which may have been set meanwhile.
+pub(super) fn summarize(job: &Job, took: Option<Duration>, context: &mut Context) {
     let counts = &job.counts;
-    let took = match (job.started, job.finished) {
-        (Some(started), Some(finished)) => {
-            let millis = u64::try_from(finished.0 - started.0).unwrap_or(0);
-            format!(" in {}", duration(std::time::Duration::from_millis(millis)))
-        }
-        _ => String::new(),
-    };
+    let took = took.or_else(|| job.took());
+    let took = took.map_or_else(String::new, |took| format!(" in {}", duration(took)));
     let cut = match counts.cut {
         0 => String::new(),
         cut => format!(", {} cut off", count(cut)),

@@ -7,9 +7,11 @@
 
 mod client;
 mod server;
+mod token;
 
 pub use client::{ControlError, Watched, ask, watch};
 pub use server::Listener;
+pub use token::random_token;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +42,8 @@ pub enum Reply {
     Enqueued(Box<Job>),
     /// Nothing was done.
     Refused(CommandError),
-    /// Nothing was done, because the owner is ending: the queue is about to be free.
+    /// The owner is ending, so that the queue is about to be free. Of a file nothing was read; a
+    /// command may have had its effect, and has the same one if it is given again.
     Ending,
 }
 

@@ -35,6 +35,9 @@ pub struct Admit {
     pub settings: JobSettings,
     /// What the file held when it was looked at before, so that a change in between is noticed.
     pub hash: Option<String>,
+    /// A random word that is stored with the job, see [`Source::receipt`].
+    #[serde(default)]
+    pub receipt: Option<String>,
 }
 
 /// A batch file that is in the queue now.
@@ -232,6 +235,7 @@ impl<'a> Feed<'a> {
             path,
             bytes: seen.bytes,
             hash: seen.hash,
+            receipt: admit.receipt.clone(),
         };
         match self.writer.write(Write::CloseJob(self.job, source))? {
             Written::Job(job) => Ok(Admitted { job: *job, survey }),

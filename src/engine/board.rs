@@ -115,8 +115,10 @@ impl Board {
         self.events.push(event);
     }
 
-    pub(super) fn version(&mut self, version: String) {
-        self.version = Some(version);
+    /// Takes in the version of the server. Returns the earlier one, if that was another.
+    pub(super) fn version(&mut self, version: &str) -> Option<String> {
+        let before = self.version.replace(version.to_owned());
+        before.filter(|before| before != version)
     }
 
     /// This model was loaded for a job. Returns what is to be written.

@@ -57,6 +57,11 @@ impl Handle {
         receiver.await.map_err(|_| ended())?
     }
 
+    /// Whether the engine has ended, so that whatever is asked of it comes too late.
+    pub fn has_ended(&self) -> bool {
+        self.asks.is_closed()
+    }
+
     /// Works these jobs off from now on.
     pub async fn work(&self, scope: Scope) {
         // An engine that has ended tells so to whoever waits for it.

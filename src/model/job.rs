@@ -91,6 +91,14 @@ impl Job {
             embeddings: self.endpoint == Some(Endpoint::Embeddings),
         })
     }
+
+    /// From its start to its end by the clock on the wall; `None` where it has not ended, or where
+    /// the clock was set back meanwhile, so that nobody knows.
+    pub fn took(&self) -> Option<Duration> {
+        let (started, finished) = self.started.zip(self.finished)?;
+        let millis = u64::try_from(finished.0.checked_sub(started.0)?).ok()?;
+        Some(Duration::from_millis(millis))
+    }
 }
 
 impl JobState {
@@ -184,6 +192,10 @@ pub struct Source {
     pub bytes: u64,
     /// blake3 of those bytes in hex: the same content and settings resume the same job.
     pub hash: String,
+    /// A random word by which another process that had the file enqueued finds its job, even if
+    /// the owner of the queue ended before it could say that the file is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
 }
 
 /// How the requests of a job are run. Everything that shapes an answer is here and is part of
@@ -276,6 +288,35 @@ pub struct LoadOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case(Some(1_000), Some(4_000), Some(Duration::from_secs(3)))]
+    #[case(Some(4_000), Some(1_000), None)]
+    #[case(Some(i64::MIN), Some(i64::MAX), None)]
+    #[case(Some(1_000), None, None)]
+    #[case(None, Some(1_000), None)]
+    fn a_clock_that_was_set_back_tells_no_time(
+        #[case] started: Option<i64>,
+        #[case] finished: Option<i64>,
+        #[case] took: Option<Duration>,
+    ) {
+        let job = Job {
+            started: started.map(Stamp),
+            finished: finished.map(Stamp),
+            ..job()
+        };
+        assert_eq!(job.took(), took);
+    }
+
+    fn job() -> Job {
+        serde_json::from_value(serde_json::json!({
+            "id": 1, "name": "b.jsonl", "state": {"is": "done"}, "priority": 0, "position": 1,
+            "settings": {}, "source": {"path": "b.jsonl", "bytes": 0, "hash": ""},
+            "endpoint": null, "models": [], "counts": Counts::default(), "created": 0,
+            "started": null, "finished": null,
+        }))
+        .unwrap()
+    }
 
     #[test]
     fn states_go_to_words_and_back() {

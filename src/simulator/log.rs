@@ -73,7 +73,7 @@ pub enum Outcome {
     Answered,
     /// It was refused with an HTTP status of 400 or more.
     Refused,
-    /// Its answer ended with an error in the stream.
+    /// Its answer ended with an error in the stream, or something in it was no JSON.
     Failed,
     /// The server ended the answer or the connection before it was complete.
     Cut,

@@ -32,6 +32,8 @@ pub(super) struct Generation {
     call: Call,
     ready: Option<Ready>,
     sent: u64,
+    /// Something that is no JSON is among its records.
+    is_garbled: bool,
 }
 
 /// How a fault leaves the stream.
@@ -50,6 +52,7 @@ impl Generation {
             call,
             ready: Some(ready),
             sent: 0,
+            is_garbled: false,
         }
     }
 
@@ -96,7 +99,12 @@ impl Generation {
             }
             if ready.plan.tokens == Some(self.sent) {
                 end(&mut ready).tell(&mut out, &ready);
-                return Some(Ok(self.close(ready, out, Outcome::Answered)));
+                let outcome = if self.is_garbled {
+                    Outcome::Failed
+                } else {
+                    Outcome::Answered
+                };
+                return Some(Ok(self.close(ready, out, outcome)));
             }
             let runner = &ready.seat.lease.runner;
             let due = ready.pace.at(self.sent);
@@ -163,6 +171,7 @@ impl Generation {
             Some(Action::GarbageLine { text, .. }) => {
                 out.extend_from_slice(text.as_bytes());
                 out.push(b'\n');
+                self.is_garbled = true;
                 Struck::GoesOn
             }
             Some(Action::RepeatGuard { newer }) => repeat(out, ready, newer),
@@ -234,7 +243,11 @@ async fn whole_with_fault(
         Action::EndWithoutDone { .. } => Ok(half(call, whole_body(&mut ready, tokens))),
         Action::ResetMidStream { .. } => Err(call.hang_up(true)),
         Action::ErrorLine { text, .. } => Ok(call.refuse(&Refusal::new(500, text))),
-        Action::GarbageLine { text, .. } => Ok(call.reply(200, content_type, text.into())),
+        Action::GarbageLine { text, .. } => {
+            call.ticket.note(|entry| entry.status = Some(200));
+            call.ticket.end(Outcome::Failed);
+            Ok(call.reply(200, content_type, text.into()))
+        }
         Action::RepeatGuard { newer: true } => Ok(call.refuse(&Refusal::new(500, REPEAT_LIMIT))),
         Action::RepeatGuard { newer: false } => {
             let text = ready.plan.text(BEFORE_REPEATING).1 + &REPEATED.repeat(REPEATS as usize);

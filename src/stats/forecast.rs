@@ -360,6 +360,7 @@ mod tests {
                 path: "a.jsonl".into(),
                 bytes: 1,
                 hash: String::new(),
+                receipt: None,
             },
             endpoint: None,
             models: vec!["m".into()],

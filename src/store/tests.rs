@@ -57,6 +57,7 @@ fn job(store: &mut Store, requests: impl IntoIterator<Item = NewRequest>) -> Job
         path: "/a.jsonl".into(),
         bytes: 1,
         hash: "00".into(),
+        receipt: None,
     };
     apply(store, Write::CloseJob(row.id, source));
     row.id

@@ -194,6 +194,28 @@ fn a_fault_that_passes_costs_an_attempt_and_no_answer(
 }
 
 #[test]
+fn another_version_of_the_server_is_told() {
+    let stage = Stage::failing([once(Action::Restart {
+        version: "0.34.1".to_owned(),
+    })]);
+    let before = Script::default().version;
+    stage.work_off(&batch(2), "").finished.with(0);
+    let queue = rusqlite::Connection::open(stage.data().join("queue.db")).unwrap();
+    let mut told = queue
+        .prepare("SELECT text FROM event WHERE text LIKE '%is version%'")
+        .unwrap();
+    let told: Vec<String> = told
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(
+        told,
+        [format!("the server is version 0.34.1 now; it was {before}")]
+    );
+}
+
+#[test]
 fn a_server_that_is_away_is_waited_for_and_costs_no_attempt() {
     let stage = Stage::new().set("BATCHTOP_PROGRESS_EVERY", "100ms");
     stage.server_goes();

@@ -7,6 +7,8 @@ mod classes;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod crash;

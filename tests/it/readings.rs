@@ -81,6 +81,7 @@ impl Run {
             name: "b".to_owned(),
             settings: JobSettings::default(),
             hash: None,
+            receipt: None,
         };
         self.handle.admit(admit).await.unwrap();
         self.handle.work(Scope::Everything).await;

@@ -164,6 +164,7 @@ async fn a_job_shows_what_it_saved_within_five_per_cent_and_still_knows_after_a_
             ..JobSettings::default()
         },
         hash: None,
+        receipt: None,
     };
     let job = handle.admit(admit).await.unwrap().job.id;
     handle.work(Scope::Everything).await;

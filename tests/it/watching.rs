@@ -55,6 +55,7 @@ fn admit(path: PathBuf, skip_invalid: bool) -> Admit {
             ..JobSettings::default()
         },
         hash: None,
+        receipt: None,
     }
 }
 

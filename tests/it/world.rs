@@ -118,6 +118,7 @@ pub(crate) fn job(id: i64, requests: u64, settings: JobSettings) -> JobRow {
             path: String::new(),
             bytes: 0,
             hash: String::new(),
+            receipt: None,
         },
         endpoint: Some(Endpoint::Chat),
         models,

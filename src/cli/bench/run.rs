@@ -12,7 +12,7 @@ use crate::base::Stamp;
 use crate::cli::context::Context;
 use crate::cli::estimate::ask;
 use crate::cli::outcome::Trouble;
-use crate::cli::run::work_alone;
+use crate::cli::run::{Worked, work_alone};
 use crate::cli::session::{Session, Signals, TemporaryFolder, no_system};
 use crate::intake::{Rules, open, read_all};
 use crate::model::{Job, JobId, JobSettings, Measurement, Setup, Work};
@@ -71,8 +71,8 @@ pub(super) async fn measure(
     let estimated = ask(&read_all(open(&batch)?, Rules::default(), 0), None);
     let user = std::mem::replace(&mut context.paths.data, folder.0.join("data"));
     let worked = work_off(&batch, case, ground, signals, context).await;
-    let measured = worked.and_then(|job| {
-        let seen = job.map(|job| look(job, context)).transpose()?;
+    let measured = worked.and_then(|worked| {
+        let seen = worked.map(|it| look(it, context)).transpose()?;
         Ok(seen.map(|(job, seen)| measurement(case, ground, &estimated, (&job, seen))))
     });
     context.paths.data = user;
@@ -106,16 +106,17 @@ async fn work_off(
     ground: &Ground,
     signals: Signals,
     context: &mut Context,
-) -> Result<Option<JobId>, Trouble> {
+) -> Result<Option<Worked>, Trouble> {
     let session = Session::open(context, ground.server.clone(), ground.simulated).await?;
     let session = session.hearing(signals);
     let settings = case.settings(context);
     work_alone(session, batch, settings, context).await
 }
 
-/// What the answers of a job took.
+/// What a job and its answers took.
 #[derive(Debug, Default)]
 struct Seen {
+    whole: Duration,
     wall: Vec<Duration>,
     prefill: Duration,
     decode: Duration,
@@ -137,7 +138,8 @@ impl Seen {
     }
 }
 
-fn look(id: JobId, context: &Context) -> Result<(Job, Seen), Trouble> {
+fn look(worked: Worked, context: &Context) -> Result<(Job, Seen), Trouble> {
+    let id = worked.job;
     let reader = context.reader()?.ok_or(StoreError::NoJob(id.0))?;
     let job = reader.job(id)?.ok_or(StoreError::NoJob(id.0))?;
     if let Some(why) = job.state.why() {
@@ -146,7 +148,11 @@ fn look(id: JobId, context: &Context) -> Result<(Job, Seen), Trouble> {
             "`batchtop doctor` says what is well and what is not",
         ));
     }
-    let seen = seen(&reader, id)?;
+    let whole = worked.took.or_else(|| job.took()).unwrap_or_default();
+    let seen = Seen {
+        whole,
+        ..seen(&reader, id)?
+    };
     Ok((job, seen))
 }
 
@@ -171,9 +177,6 @@ fn measurement(
     (job, seen): (&Job, Seen),
 ) -> Measurement {
     let installed = ground.installed(&case.setup.model);
-    let times = job.started.zip(job.finished);
-    // Stamps are exact to a millisecond; nothing takes no time at all.
-    let millis = times.map_or(1, |(started, finished)| (finished.0 - started.0).max(1));
     Measurement {
         setup: case.setup.clone(),
         at: job.finished.unwrap_or_else(Stamp::now),
@@ -189,7 +192,8 @@ fn measurement(
             estimated_fresh: Some(estimated.fresh_tokens),
             prefill_share: seen.prefill_share(),
         },
-        seconds: millis as f64 / 1_000.0,
+        // Nothing takes no time at all.
+        seconds: seen.whole.max(Duration::from_millis(1)).as_secs_f64(),
         p50_ms: seen.percentile(0.50),
         p95_ms: seen.percentile(0.95),
         energy: job.energy,
@@ -234,6 +238,7 @@ mod tests {
             wall: (0..=100).map(Duration::from_millis).collect(),
             prefill: Duration::from_secs(1),
             decode: Duration::from_secs(3),
+            ..Seen::default()
         };
         assert_eq!(seen.percentile(0.5), Some(50.0));
         assert_eq!(seen.percentile(0.95), Some(95.0));

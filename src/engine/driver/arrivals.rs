@@ -50,7 +50,9 @@ impl<S: Server> Driver<S> {
                 self.warmed(load, result);
             }
             Ended::Probe(Ok(version)) => {
-                self.board.version(version);
+                if let Some(before) = self.board.version(&version) {
+                    self.tell_version(&version, &before);
+                }
                 self.step(Input::Probed(Ok(())));
             }
             Ended::Probe(Err(failure)) => self.step(Input::Probed(Err(failure))),
@@ -61,6 +63,16 @@ impl<S: Server> Driver<S> {
             }
             Ended::Nothing => {}
         }
+    }
+
+    /// Another version may answer otherwise: whoever compares answers later wants to know.
+    fn tell_version(&mut self, version: &str, before: &str) {
+        self.tell(Event {
+            at: Stamp::now(),
+            job: None,
+            kind: EventKind::ServerUp,
+            text: format!("the server is version {version} now; it was {before}"),
+        });
     }
 
     /// A plan is made with what earlier loads have shown, and learning needs the model's shape.

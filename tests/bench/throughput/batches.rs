@@ -118,6 +118,7 @@ pub(crate) fn admit(path: &Path, settings: JobSettings) -> Admit {
         name: "bench".to_owned(),
         settings,
         hash: None,
+        receipt: None,
     }
 }
 

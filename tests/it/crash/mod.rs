@@ -4,6 +4,7 @@
 //! process that is killed. All moments are drawn by what has happened, none by the clock.
 //! `BATCHTOP_LONG=1` has more of them (`docs/TESTING.md`).
 
+mod asked;
 mod pair;
 mod points;
 mod random;

@@ -12,7 +12,7 @@ const REQUESTS: usize = 24;
 const FAILED: &str = "r5";
 
 /// Every kind of commit happens here: one request fails twice, another once.
-fn trial() -> Trial {
+pub(super) fn trial() -> Trial {
     let boom = |marker: &str, times: Option<u64>| {
         let action = Action::Error {
             status: 500,

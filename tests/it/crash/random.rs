@@ -3,13 +3,13 @@
 use batchtop::simulator::Script;
 
 use super::{COMMAND, Trial, script};
-use crate::support::{Dice, Stage, batch, times, until};
+use crate::support::{Dice, Stage, batch, seed, times, until};
 
 #[test]
 fn nothing_is_lost_or_asked_twice_however_often_the_process_is_killed() {
     let kills = times(20, 100);
     let mut trial = Trial::of(kills * 20, script());
-    let mut dice = Dice::new(20_261_121);
+    let mut dice = Dice::new(seed(20_261_121));
     for number in 0..kills {
         if number % 4 == 0 {
             // While it opens, reads or has just begun, when the server sees nothing of it.

@@ -1,7 +1,7 @@
 //! Asked to end, in every way that a process can be asked.
 
 use super::{Trial, script};
-use crate::support::{Dice, Signal, times};
+use crate::support::{Dice, Signal, seed, times};
 
 const WAYS: [&[Signal]; 5] = [
     &[Signal::Interrupt],
@@ -15,7 +15,7 @@ const WAYS: [&[Signal]; 5] = [
 fn nothing_is_lost_or_asked_twice_however_often_the_process_is_asked_to_end() {
     let rounds = times(10, 50);
     let mut trial = Trial::of(rounds * 40, script());
-    let mut dice = Dice::new(4_711);
+    let mut dice = Dice::new(seed(4_711));
     for number in 0..rounds {
         let run = trial.start();
         trial.progress(1 + dice.below(20));

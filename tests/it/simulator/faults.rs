@@ -283,8 +283,10 @@ async fn a_garbage_line_stands_among_the_others() {
     let lines: Vec<_> = answer.text.lines().collect();
     assert_eq!(lines[2], "<html>proxy</html>");
     assert!(lines.last().unwrap().contains("\"done\":true"));
+    ended(&simulator, Outcome::Failed, "garbage_line").await;
     let simulator = start(once(garbage)).await;
     assert_eq!(chat(&simulator, &ask("x")).await.text, "<html>proxy</html>");
+    ended(&simulator, Outcome::Failed, "garbage_line").await;
 }
 
 #[tokio::test]

@@ -1,10 +1,21 @@
 //! How often and when.
 
+use std::ffi::OsString;
+
 /// `long` where the long form of the tests is wanted, see `docs/TESTING.md`.
 pub(crate) fn times(short: usize, long: usize) -> usize {
     match std::env::var_os("BATCHTOP_LONG") {
         Some(_) => long,
         None => short,
+    }
+}
+
+/// The number that `BATCHTOP_SEED` holds instead of the usual one, to draw other dice.
+pub(crate) fn seed(usual: u64) -> u64 {
+    let number = |given: OsString| given.to_str()?.parse().ok();
+    match std::env::var_os("BATCHTOP_SEED") {
+        Some(given) => number(given).expect("BATCHTOP_SEED is a number"),
+        None => usual,
     }
 }
 

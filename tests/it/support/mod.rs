@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub(crate) use batch::{batch, chat, chat_with, embedding};
-pub(crate) use dice::{Dice, times};
+pub(crate) use dice::{Dice, seed, times};
 #[cfg(target_os = "linux")]
 pub(crate) use process::Room;
 pub(crate) use process::{Finished, Running, Signal};

@@ -223,6 +223,7 @@ impl Enqueue {
             name: name.to_string_lossy().into_owned(),
             settings,
             hash: found.hash.clone(),
+            receipt: None,
         };
         self.state = State::Admitting(found.clone(), AdmitProgress::default());
         Reaction::Ask(vec![Ask::Errand(Errand::Enqueue(Box::new(admit)))])
