@@ -10,7 +10,7 @@ use batchtop::gpu::Simulated;
 use batchtop::inference::{Ollama, Server, Timeouts};
 use batchtop::model::{JobId, JobSettings, JobState, Parallel};
 use batchtop::sample::SYSTEM_PROMPT;
-use batchtop::simulator::{Answers, Length, ModelScript, Script};
+use batchtop::simulator::{Answers, Length, ModelScript, Script, Style};
 use batchtop::store::{Reader, Store};
 
 use super::Failure;
@@ -48,6 +48,7 @@ pub(crate) fn script(slots: usize, latency: Option<Duration>) -> Script {
         log_limit: 10,
         answers: Answers {
             tokens: Length::Fixed(tokens),
+            style: Style::Prose,
             ..Answers::default()
         },
         models: vec![ModelScript {
