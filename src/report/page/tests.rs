@@ -35,6 +35,7 @@ fn job(outside: &str) -> Job {
             path: format!("/data/candidates{outside}.jsonl"),
             bytes: 1_234_567,
             hash: "af1349b9".repeat(8),
+            receipt: None,
         },
         endpoint: None,
         models: vec![format!("gemma3:12b{outside}")],
