@@ -52,19 +52,27 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use args::{Arguments, Command};
+use clap::CommandFactory;
 use context::Context;
 use outcome::Outcome;
 
+use crate::base::shown;
 use crate::config::Environment;
 
 /// Runs what was typed, the program's name first, and returns the exit code: 0 all done,
 /// 1 finished with failed requests, 2 could not run, 130 interrupted.
 pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
-    let arguments = match Arguments::of(typed) {
+    let typed: Vec<OsString> = typed.into_iter().collect();
+    let arguments = match Arguments::of(&typed) {
         Ok(arguments) => arguments,
         // Help and version are data and success; clap knows which is which.
         Err(answer) => {
             let failed = answer.use_stderr();
+            let answer = if failed {
+                harmless(&typed, &answer)
+            } else {
+                answer
+            };
             return if answer.print().is_ok() && !failed {
                 0
             } else {
@@ -81,6 +89,16 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
     match outcome {
         Ok(end) => end.code(),
         Err(trouble) => trouble.tell(&mut context.say),
+    }
+}
+
+/// The same mistake in what was typed, told with nothing that a terminal could obey: clap repeats
+/// arguments as they are.
+fn harmless(typed: &[OsString], mistake: &clap::Error) -> clap::Error {
+    let typed = typed.iter().map(|one| shown(&one.to_string_lossy()));
+    match Arguments::of(typed) {
+        Err(same) if same.kind() == mistake.kind() => same,
+        _ => Arguments::command().error(mistake.kind(), mistake.kind()),
     }
 }
 

@@ -100,6 +100,8 @@ async fn watch(context: &Context, look: Look) -> Outcome {
     };
     let left = Box::pin(tui::run(run, look, silence())).await;
     news.abort();
+    // It has ended by itself where the owner has.
+    let _ = news.await;
     // The screen has let go of its end: the last wish is passed on, and that was all.
     let _ = asks.await;
     left.map_err(|error| Trouble::Wrong(error.to_string(), None))?;
@@ -143,6 +145,7 @@ pub(super) fn look(context: &mut Context) -> Result<Look, Trouble> {
         data: context.paths.data.clone(),
         limits: context.loaded.settings.guard_limits().unwrap_or_default(),
         start: start(context),
+        kill_point: context.kill_point()?,
     })
 }
 

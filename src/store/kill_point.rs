@@ -1,8 +1,10 @@
-//! A switch for tests: ends the process at a commit of one's choice, as a power cut would.
+//! A switch for tests: ends the process at a commit of one's choice, as a power cut would, or
+//! panics there, as a mistake in the program would.
 //!
 //! `before:claim:2` ends it when the second commit that claims requests is about to be made,
-//! `after:claim:2` when it has just been made and nobody has been told yet. The kinds of commits
-//! are those of [`Write::kind`], `migrate` and `recover`, and `commit` for any of them.
+//! `after:claim:2` when it has just been made and nobody has been told yet, and `panic:claim:2`
+//! panics before it. The kinds of commits are those of [`Write::kind`], `migrate` and `recover`,
+//! and `commit` for any of them. `picture` is no commit, but a picture of the screen.
 
 use std::str::FromStr;
 
@@ -16,6 +18,7 @@ pub struct KillPoint {
     side: Side,
     kind: String,
     left: u32,
+    panics: bool,
 }
 
 /// Where a commit is just now.
@@ -34,6 +37,8 @@ pub struct NoKillPoint(String);
 
 /// Stands for every kind.
 const ANY: &str = "commit";
+/// Stands for a picture of the screen.
+const PICTURE: &str = "picture";
 
 impl FromStr for KillPoint {
     type Err = NoKillPoint;
@@ -41,26 +46,41 @@ impl FromStr for KillPoint {
     fn from_str(text: &str) -> Result<Self, NoKillPoint> {
         let wrong = || NoKillPoint(text.to_owned());
         let mut parts = text.split(':');
-        let side = match parts.next() {
-            Some("before") => Side::Before,
-            Some("after") => Side::After,
+        let (side, panics) = match parts.next() {
+            Some("before") => (Side::Before, false),
+            Some("after") => (Side::After, false),
+            Some("panic") => (Side::Before, true),
             _ => return Err(wrong()),
         };
         let kind = parts.next().ok_or_else(wrong)?.to_owned();
         let left = parts.next().and_then(|number| number.parse().ok());
         match (left, parts.next()) {
-            (Some(left @ 1..), None) => Ok(Self { side, kind, left }),
+            (Some(left @ 1..), None) => Ok(Self {
+                side,
+                kind,
+                left,
+                panics,
+            }),
             _ => Err(wrong()),
         }
     }
 }
 
 impl KillPoint {
+    /// Ends the process if a picture is about to be drawn that is the place.
+    pub fn pass_picture(&mut self) {
+        if self.kind == PICTURE {
+            self.pass(Side::Before, &[PICTURE]);
+        }
+    }
+
     /// Ends the process if this is the place.
     pub(super) fn pass(&mut self, side: Side, kinds: &[&str]) {
-        if self.is_reached(side, kinds) {
-            kill();
+        if !self.is_reached(side, kinds) {
+            return;
         }
+        assert!(!self.panics, "a test wants a panic at `{}`", self.kind);
+        kill();
     }
 
     fn is_reached(&mut self, side: Side, kinds: &[&str]) -> bool {
@@ -131,6 +151,22 @@ mod tests {
     #[test]
     fn any_commit_can_be_meant() {
         let mut point: KillPoint = "before:commit:1".parse().unwrap();
+        assert!(point.is_reached(Side::Before, &["recover"]));
+    }
+
+    #[test]
+    #[should_panic(expected = "a test wants a panic at `picture`")]
+    fn a_picture_can_be_meant_and_a_panic() {
+        let mut point: KillPoint = "panic:picture:2".parse().unwrap();
+        point.pass(Side::Before, &["claim"]);
+        point.pass_picture();
+        point.pass_picture();
+    }
+
+    #[test]
+    fn a_picture_is_no_commit() {
+        let mut point: KillPoint = "before:commit:1".parse().unwrap();
+        point.pass_picture();
         assert!(point.is_reached(Side::Before, &["recover"]));
     }
 

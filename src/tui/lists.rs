@@ -29,6 +29,9 @@ pub struct Lists {
     pub analysis: Option<Analyzed>,
 }
 
+/// What a list is sorted by, and whether the last one stands first.
+pub type Order = (Sort, bool);
+
 /// The requests of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestList {
@@ -42,6 +45,9 @@ pub struct RequestList {
     pub sort: Sort,
     /// Whether the last one in that order stands first.
     pub is_reversed: bool,
+    /// The filter and the order of the piece that is held: those of before while others are
+    /// looked up.
+    pub held: Option<(Filter, Order)>,
     /// The piece of the list that is held, in the order in which it is shown.
     pub page: Option<Page>,
     /// The request under the cursor and its place in the file.
@@ -137,6 +143,7 @@ impl RequestList {
             typing: None,
             sort: Sort::Place,
             is_reversed: false,
+            held: None,
             row: 0,
             asked_at: Moment::ZERO,
             page: None,
@@ -216,6 +223,7 @@ impl RequestList {
         }
         let last = page.lines.len().saturating_sub(1);
         self.page = Some(page);
+        self.held = Some((self.filter.clone(), self.order()));
         self.trouble = None;
         match self.jump.take() {
             Some(At::First) => self.select(0),
@@ -227,6 +235,24 @@ impl RequestList {
         }
         let after = self.at().unwrap_or(0) as isize;
         after - before.map_or(after, |row| row as isize)
+    }
+
+    /// The order that is asked for.
+    pub const fn order(&self) -> Order {
+        (self.sort, self.is_reversed)
+    }
+
+    /// The order of what is held while another one is worked out, which takes a while.
+    pub fn order_before(&self) -> Option<Order> {
+        let (_, held) = self.held.as_ref()?;
+        let is_awaited = self.asked.is_some() && *held != self.order();
+        (is_awaited && self.sort.is_slow()).then_some(*held)
+    }
+
+    /// Whether a text is looked for, and what is held was found without it.
+    pub fn is_searching(&self) -> bool {
+        let held = self.held.as_ref().map(|(filter, _)| filter);
+        self.asked.is_some() && self.filter.text.is_some() && held != Some(&self.filter)
     }
 
     /// Whether asking for it takes so long that it is not done with every picture.

@@ -25,6 +25,7 @@ use super::view::view;
 use crate::base::Alert;
 use crate::engine::Handle;
 use crate::model::{CommandError, GuardLimits, JobState, RequestId, ServerState, Snapshot};
+use crate::store::KillPoint;
 
 /// Replies to commands that may wait for the loop.
 const REPLIES: usize = 32;
@@ -72,6 +73,8 @@ pub struct Look {
     pub limits: GuardLimits,
     /// What the program was started with.
     pub start: Start,
+    /// Where tests want a picture to go wrong.
+    pub kill_point: Option<KillPoint>,
 }
 
 /// Why the screen was left.
@@ -124,6 +127,7 @@ pub async fn run(run: Run, look: Look, alerts: mpsc::Receiver<Alert>) -> Result<
         tasks: TaskTracker::new(),
         replied,
         left: None,
+        kill_point: look.kill_point,
     };
     for ask in ask_about_files(&mut face.ui) {
         face.perform(ask)?;
@@ -149,6 +153,7 @@ struct Face {
     tasks: TaskTracker,
     replied: mpsc::Sender<Msg>,
     left: Option<Left>,
+    kill_point: Option<KillPoint>,
 }
 
 impl Face {
@@ -320,6 +325,9 @@ impl Face {
     }
 
     fn draw(&mut self) -> Result<(), ScreenError> {
+        if let Some(point) = &mut self.kill_point {
+            point.pass_picture();
+        }
         let area = self.screen.area();
         let mut buffer = Buffer::empty(area);
         let scene = Scene {

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, Once};
-use std::thread::{self, ThreadId};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -53,7 +53,9 @@ pub struct Screen {
 /// A way to the terminal that never blocks.
 #[derive(Debug)]
 struct Pipe {
-    pieces: SyncSender<Vec<u8>>,
+    /// Nothing once the thread that writes has been told to end.
+    pieces: Option<SyncSender<Vec<u8>>>,
+    thread: Option<JoinHandle<()>>,
     waiting: Arc<AtomicUsize>,
     /// Told after each piece that is out.
     freed: Arc<Notify>,
@@ -160,10 +162,11 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        if self.pipe.drain() {
+        if self.pipe.end() {
             restore();
         } else {
-            // A terminal that takes nothing would hold up the end of the program.
+            // A terminal that takes nothing would hold up the end of the program: whoever writes to
+            // it is left behind.
             TAKEN.store(false, Ordering::Release);
             let _ = disable_raw_mode();
         }
@@ -176,7 +179,7 @@ impl Pipe {
         let waiting = Arc::new(AtomicUsize::new(0));
         let freed = Arc::new(Notify::new());
         let (left, out) = (Arc::clone(&waiting), Arc::clone(&freed));
-        thread::Builder::new()
+        let thread = thread::Builder::new()
             .name("terminal".to_owned())
             .spawn(move || {
                 for piece in received {
@@ -189,7 +192,8 @@ impl Pipe {
                 }
             })?;
         Ok(Self {
-            pieces,
+            pieces: Some(pieces),
+            thread: Some(thread),
             waiting,
             freed,
         })
@@ -201,10 +205,24 @@ impl Pipe {
 
     /// Sends it if there is room. What does not fit is lost: nothing waits for a terminal.
     fn send(&self, piece: Vec<u8>) {
+        let Some(pieces) = &self.pieces else {
+            return;
+        };
         self.waiting.fetch_add(1, Ordering::AcqRel);
-        if self.pieces.try_send(piece).is_err() {
+        if pieces.try_send(piece).is_err() {
             self.waiting.fetch_sub(1, Ordering::AcqRel);
         }
+    }
+
+    /// Waits until everything is out and the thread has ended; says whether it has.
+    fn end(&mut self) -> bool {
+        if !self.drain() {
+            return false;
+        }
+        self.pieces = None;
+        self.thread
+            .take()
+            .is_none_or(|thread| thread.join().is_ok())
     }
 
     /// Waits until everything is out; says whether it is.

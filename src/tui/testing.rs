@@ -13,7 +13,7 @@ use super::theme::{Depth, Theme};
 use super::ui::{Seat, Ui};
 use super::view::view;
 use super::{testing_cards, testing_context};
-use crate::base::{Moment, Stamp};
+use crate::base::{Moment, Stamp, shown, width};
 use crate::model::{
     ContextView, Counts, Energy, Event, EventKind, FailedCount, Failure, FailureClass, HistoryView,
     JobId, JobState, JobView, LaneView, LatencyView, LoadedModel, Mark, Parallel, Phase, RateView,
@@ -37,6 +37,26 @@ pub(super) const HOSTILE: [&str; 10] = [
     "مرحبا بالعالم שלום",
     "\u{e0041}\u{e0042}tags\u{ad}soft",
 ];
+
+/// The same, and texts of a megabyte without a space.
+pub(super) fn hostile_texts() -> &'static [&'static str] {
+    static TEXTS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+        let long = ["x", "日", "e\u{301}", "\u{200b}", "👍🏽"];
+        let long = long.map(|sign| &*sign.repeat((1 << 20) / sign.len()).leak());
+        HOSTILE.into_iter().chain(long).collect()
+    });
+    &TEXTS
+}
+
+/// Nothing of it can do anything to a terminal, and no sign is wider than its cells.
+#[track_caller]
+pub(super) fn assert_harmless(buffer: &Buffer) {
+    for cell in buffer.content() {
+        let symbol = cell.symbol();
+        assert_eq!(shown(symbol), symbol);
+        assert!(symbol.len() < 40 && width(symbol) <= 2, "{symbol:?}");
+    }
+}
 
 fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
@@ -444,7 +464,7 @@ pub(super) fn text(buffer: &Buffer) -> String {
                 skip -= 1;
             } else {
                 line.push_str(symbol);
-                skip = crate::base::width(symbol).saturating_sub(1);
+                skip = width(symbol).saturating_sub(1);
             }
         }
         text.push_str(line.trim_end());

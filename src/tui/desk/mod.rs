@@ -172,7 +172,7 @@ fn answer_while(
             page.claimed = reader.claimed(*job)?;
             Found::Page(page)
         }
-        Query::Count { job, filter } => Found::Count(reader.matches(*job, filter, 0)?.0),
+        Query::Count { job, filter } => Found::Count(reader.matches(*job, filter)?),
         Query::Request { job, request } => {
             let detail = reader.request(*job, *request)?;
             Found::Request(detail.map(|detail| Box::new(RequestText::of(detail))))
@@ -207,9 +207,8 @@ fn page(reader: &Reader, job: JobId, which: (&Filter, Sort), at: At) -> Result<P
             }
         }
         At::Around(seq) => {
-            let mut lines = read(Anchor::Before(seq), HALF_PAGE)?;
+            let [mut lines, behind] = reader.sorted_around(job, which, seq, HALF_PAGE)?;
             let is_first = lines.len() < HALF_PAGE;
-            let behind = read(Anchor::From(seq), HALF_PAGE)?;
             let is_last = behind.len() < HALF_PAGE;
             lines.extend(behind);
             Page {

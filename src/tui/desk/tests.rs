@@ -236,3 +236,49 @@ async fn a_question_that_is_left_is_given_up_on_the_way() {
     let found = answer(&reader.unwrap(), &Query::Failures { job });
     assert!(matches!(found, Ok(Found::Failures(_))), "{found:?}");
 }
+/// A question of each kind, two of which look at every request.
+fn one_of_each(job: JobId) -> [Query; 3] {
+    let filter = Filter {
+        text: Some("nobody".into()),
+        ..Filter::default()
+    };
+    [
+        Query::Page {
+            job,
+            filter: filter.clone(),
+            sort: Sort::Time,
+            at: At::First,
+        },
+        Query::Count { job, filter },
+        Query::Failures { job },
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_closes_the_desks_waits_until_nobody_works_at_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, job) = queue(folder.path(), MANY);
+    let (found, mut heard) = mpsc::channel(16);
+    let mut desks = Desks::new(folder.path().into(), found);
+    for query in one_of_each(job) {
+        desks.ask(query);
+    }
+    desks.close().await;
+    // Whoever still worked could still answer.
+    while heard.try_recv().is_ok() {}
+    let left = heard.try_recv();
+    assert!(matches!(left, Err(mpsc::error::TryRecvError::Disconnected)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_nobody_takes_any_more_holds_up_no_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_store, job) = queue(folder.path(), 5_000);
+    let (found, heard) = mpsc::channel(1);
+    let mut desks = Desks::new(folder.path().into(), found);
+    for query in one_of_each(job) {
+        desks.ask(query);
+    }
+    drop(heard);
+    desks.close().await;
+}

@@ -7,7 +7,7 @@ use crate::base::Stamp;
 use crate::engine::AdmitProgress;
 use crate::model::{JobId, JobSettings};
 use crate::tui::errand::{Entry, Errand, Found, Kind, Listing, PlanAsked, Planned, Rejection};
-use crate::tui::testing::{HOSTILE, drawn, snapshot, text, ui};
+use crate::tui::testing::{HOSTILE, assert_harmless, drawn, snapshot, text, ui};
 use crate::tui::theme::{Depth, Theme};
 use crate::tui::ui::Start;
 
@@ -220,11 +220,7 @@ fn every_size_draws_and_nothing_reaches_the_terminal_raw(
     for columns in 0..=130 {
         for rows in 0..=45 {
             let (buffer, _) = drawn(&snapshot, &ui, columns, rows);
-            let raw = |c: char| {
-                c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            };
-            let symbols = buffer.content.iter().flat_map(|cell| cell.symbol().chars());
-            assert_eq!(symbols.filter(|c| raw(*c)).count(), 0);
+            assert_harmless(&buffer);
         }
     }
 }

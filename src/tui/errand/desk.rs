@@ -258,3 +258,95 @@ fn export(data: &Path, id: JobId, to: Option<&Path>) -> Result<String, String> {
     }
     Ok(parts.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::base::Stamp;
+    use crate::inference::Timeouts;
+    use crate::model::{Failure, FailureClass, JobSettings};
+    use crate::store::{Admission, Invalid, NewJob, Store, Write, Written};
+
+    const REQUESTS: u64 = 20_000;
+
+    fn desk(data: &Path) -> Desk {
+        // Nobody listens there.
+        let address = "http://127.0.0.1:9".parse().unwrap();
+        let server = Ollama::new(address, Timeouts::default()).unwrap();
+        Desk::new(data.into(), server, Readings::default)
+    }
+
+    /// A queue with a job of invalid lines, which all have an end.
+    fn queue(folder: &Path) -> JobId {
+        let mut store = Store::open(folder).unwrap();
+        let mut apply = |write| store.apply(&[write]).unwrap().remove(0);
+        let settings = JobSettings::default();
+        let opened = apply(Write::OpenJob(NewJob {
+            name: "a.jsonl".into(),
+            path: "/a.jsonl".into(),
+            settings: settings.clone(),
+            created: Stamp(0),
+        }));
+        let Written::Job(job) = opened else {
+            panic!("no job")
+        };
+        let mut admission = Admission::new(&settings);
+        for n in 0..REQUESTS {
+            let chunk = admission.invalid(Invalid {
+                line: n + 1,
+                custom_id: Some(format!("c{n}")),
+                failure: Failure::new(FailureClass::InvalidRequest, "no"),
+                at: Stamp(0),
+            });
+            if let Some(chunk) = chunk {
+                apply(Write::Admit(job.id, chunk));
+            }
+        }
+        apply(Write::Admit(job.id, admission.finish()));
+        job.id
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_export_is_whole_when_the_desk_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let job = queue(folder.path());
+        let answers = folder.path().join("a.results.jsonl");
+        let (news, mut heard) = mpsc::channel(16);
+        let mut desk = desk(folder.path());
+        let to = Some(answers);
+        desk.run(Errand::Export { job, to }, None, news);
+        desk.close().await;
+        let errors = folder.path().join("a.errors.jsonl");
+        let errors = std::fs::read_to_string(errors).unwrap();
+        assert_eq!(errors.lines().count() as u64, REQUESTS);
+        assert!(matches!(
+            heard.try_recv(),
+            Ok(Msg::News(News::Exported(Ok(_))))
+        ));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_closes_the_desk_waits_until_no_file_is_read_and_nobody_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("long.jsonl");
+        std::fs::write(&path, "no request\n".repeat(500_000)).unwrap();
+        let (news, mut heard) = mpsc::channel(1);
+        let mut desk = desk(folder.path());
+        for errand in [
+            Errand::Check(path.clone()),
+            Errand::Preview(path),
+            Errand::List(folder.path().into()),
+            Errand::Models,
+        ] {
+            desk.run(errand, None, news.clone());
+        }
+        drop(news);
+        heard.close();
+        desk.close().await;
+        while heard.try_recv().is_ok() {}
+        let left = heard.try_recv();
+        assert!(matches!(left, Err(mpsc::error::TryRecvError::Disconnected)));
+    }
+}

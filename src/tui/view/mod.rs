@@ -57,4 +57,7 @@ pub fn view(scene: Scene<'_>, area: Rect, buffer: &mut Buffer) -> Hits {
 mod tests;
 
 #[cfg(test)]
+mod hostile_tests;
+
+#[cfg(test)]
 pub(super) mod lists_tests;

@@ -8,6 +8,7 @@ use ratatui::text::Line;
 use crate::base::{count, duration};
 use crate::model::{JobView, RequestState, Tokens};
 use crate::store::{Filter, RequestLine, Sort};
+use crate::tui::action::Action;
 use crate::tui::canvas::Canvas;
 use crate::tui::hits::{Listed, Target, Window};
 use crate::tui::layout::top;
@@ -37,7 +38,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, body: Rect) {
         Some(job) => format!("Requests of {}", outside(&job.name, 40)),
         None => format!("Requests of job {}", list.job),
     };
-    let inner = canvas.border(body, &title, &tally(list, job), true);
+    let tally = tally(list, job);
+    let detail = match under_way(canvas, list) {
+        Some(words) => format!("{words} · {tally}"),
+        None => tally,
+    };
+    let inner = canvas.border(body, &title, &detail, true);
     let (bar, rest) = top(inner, 1);
     let (heads, rows) = top(rest, 1);
     let bar_line = match &list.typing {
@@ -170,6 +176,19 @@ fn nothing(list: &RequestList) -> Option<String> {
         Some(page) if page.lines.is_empty() => Some("no request is like this".to_owned()),
         Some(_) => None,
     }
+}
+
+/// What is looked up in the whole job while what stood there before is shown, and how to stop it.
+fn under_way(canvas: &Canvas<'_>, list: &RequestList) -> Option<String> {
+    let back = canvas.scene.keys.hint(Action::Back);
+    let verb = if list.order_before().is_some() {
+        "sorting"
+    } else if list.is_searching() {
+        "searching"
+    } else {
+        return None;
+    };
+    Some(format!("{verb}… {back} stops it"))
 }
 
 /// `12 of 170,000`, and the marks.

@@ -5,11 +5,13 @@ use ratatui::text::Line;
 
 use crate::tui::action::Action;
 use crate::tui::canvas::Canvas;
-use crate::tui::text::{right, sentence};
+use crate::tui::text::{outside, right, sentence};
 use crate::tui::theme::Meaning;
 
 /// Columns of the key of a switch.
 const KEY_COLUMNS: usize = 6;
+/// Columns of the name of the user's own theme.
+const NAME_COLUMNS: usize = 30;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, body: Rect) {
     let inner = canvas.border(body, "Settings", "esc closes", true);
@@ -38,7 +40,10 @@ fn switches(canvas: &Canvas<'_>) -> Vec<Line<'static>> {
     let ui = canvas.scene.ui;
     let on = |is_on: bool| if is_on { "on" } else { "off" };
     let rows = [
-        (Action::Theme, format!("theme: {}", ui.theme.name)),
+        (
+            Action::Theme,
+            format!("theme: {}", outside(&ui.theme.name, NAME_COLUMNS)),
+        ),
         (Action::Ascii, format!("ASCII: {}", on(ui.theme.ascii))),
         (Action::Mouse, format!("mouse: {}", on(ui.mouse))),
     ];

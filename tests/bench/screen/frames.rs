@@ -173,6 +173,30 @@ pub(crate) fn list(stage: &Stage<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Sorts a million requests by each column, and scrolls to a piece in the middle.
+pub(crate) fn sorting(stage: &Stage<'_>) -> Result<(), Failure> {
+    let data = stage.half_done(MILLION)?;
+    let middle = At::Around(MILLION as i64 / 2);
+    for sort in Sort::ALL {
+        let mut times = Vec::new();
+        for at in [At::First, At::Last, middle] {
+            let query = Query::Page {
+                job: JOB,
+                filter: Filter::default(),
+                sort,
+                at,
+            };
+            times.push(milliseconds(ask(&data, &query)?));
+        }
+        let [first, last, middle] = &times[..] else {
+            return Err("three times were measured".into());
+        };
+        let figures = format!("by {sort:?}: first {first}, last {last}, middle {middle} ms");
+        say("screen: sorting", &figures);
+    }
+    Ok(())
+}
+
 /// Looks for texts among a million names, and gives up.
 pub(crate) fn text_filter(stage: &Stage<'_>) -> Result<(), Failure> {
     let data = stage.half_done(MILLION)?;

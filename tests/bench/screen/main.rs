@@ -67,11 +67,12 @@ fn main() -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new()?;
     let folder = tempfile::tempdir()?;
     let stage = queue::Stage::new(folder.path(), &runtime)?;
-    let figures: [(&str, Figure); 7] = [
+    let figures: [(&str, Figure); 8] = [
         ("first picture", processes::first_picture),
         ("keys while it runs", processes::keys),
         ("frames", frames::sizes),
         ("list", frames::list),
+        ("sorting", frames::sorting),
         ("text filter", frames::text_filter),
         ("processor", processes::processor),
         ("memory", processes::memory),

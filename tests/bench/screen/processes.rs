@@ -41,7 +41,7 @@ pub(crate) fn first_picture(stage: &Stage<'_>) -> Result<(), Failure> {
 /// From a key to its picture while the engine does a thousand requests a second.
 pub(crate) fn keys(stage: &Stage<'_>) -> Result<(), Failure> {
     let server = stage.server(fast())?;
-    let data = stage.waiting("keys", 60_000, 64)?;
+    let data = stage.waiting("keys", 80_000, 128)?;
     let mut terminal = Terminal::open(&stage.home(), &data, &server.url())?;
     terminal.shows("answering")?;
     sleep(Duration::from_secs(2));
@@ -71,10 +71,10 @@ pub(crate) fn keys(stage: &Stage<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A server that answers a thousand requests a second in 64 slots.
+/// A server that answers up to two thousand requests a second in 128 slots.
 fn fast() -> Script {
     Script {
-        slots: 64,
+        slots: 128,
         decode_rate: Some(10.0 / 0.06),
         answers: Answers {
             tokens: Length::Fixed(11),

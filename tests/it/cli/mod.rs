@@ -7,6 +7,7 @@ mod check;
 mod conversation;
 mod convert;
 mod damage;
+mod hostile;
 mod interrupts;
 mod learnt;
 mod output;

@@ -2,6 +2,7 @@
 
 use batchtop::simulator::{Action, Script};
 use rstest::rstest;
+use serde_json::Value;
 
 use super::{COMMAND, Trial, script};
 use crate::support::{Signal, marked, times};
@@ -119,6 +120,30 @@ fn a_command_that_dies_can_be_given_again(#[values("before", "after")] side: &st
     assert_eq!(died.ends().code, None);
     trial.stage.run("remove 1 --yes");
     assert!(trial.rows().is_empty());
+}
+
+#[test]
+fn jobs_and_show_tell_what_a_killed_process_has_stored() {
+    let mut trial = trial();
+    let died = trial.start_until(COMMAND, "after:answer:3").ends();
+    assert_eq!(died.code, None);
+    trial.note();
+    let done = trial.stored().len();
+    let jobs = trial.stage.run("jobs --json").with(0).out;
+    let jobs: Value = serde_json::from_str(&jobs).unwrap();
+    assert_eq!(jobs[0]["counts"]["done"], done);
+    // It cannot have said that it runs no more.
+    trial.stage.run("jobs").with(0).printing(" queued ");
+    let answered = format!("answered   {done} (");
+    let shown = trial.stage.run("show 1").with(0).printing(&answered);
+    shown.printing("state      queued");
+    trial.start().ends().with(1);
+    trial
+        .stage
+        .run("show 1")
+        .with(0)
+        .printing("state      done");
+    trial.judge(&[FAILED]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! How the screen ends when nobody asked it to.
 
 use batchtop::model::RequestState;
+use batchtop::simulator::Script;
 
 use super::terminal::Terminal;
 use super::{under_way, waiting};
@@ -41,27 +42,20 @@ fn a_closed_terminal_ends_the_run_and_loses_nothing() {
     );
 }
 
-/// The child of the next test: it takes the terminal and panics.
 #[test]
-fn panicking_child() {
-    if std::env::args().any(|argument| argument == "--nocapture")
-        && std::env::vars_os().any(|(name, _)| name == "BATCHTOP_PANICS")
-    {
-        let _screen = batchtop::tui::Screen::take(true).unwrap();
-        panic!("on purpose");
-    }
-}
-
-#[test]
-fn a_panic_restores_the_terminal_before_it_is_reported() {
-    let stage = Stage::new();
-    let mut command = stage.process(std::env::current_exe().unwrap());
-    command.args(["--exact", "tty::ends::panicking_child", "--nocapture"]);
-    command.env("BATCHTOP_PANICS", "1");
-    let mut terminal = Terminal::start(&command);
-    terminal.shows("on purpose");
-    assert_ne!(terminal.ends(), 0);
+fn a_panic_restores_the_terminal_reports_itself_and_loses_nothing() {
+    let stage = waiting(40).set("BATCHTOP_KILL_AT", "panic:picture:5");
+    let mut terminal = Terminal::open(&stage, "");
+    terminal.shows("a test wants a panic at `picture`");
+    assert_eq!(terminal.ends(), 101);
     terminal.is_restored();
-    // Raw mode is off: the report's lines start at the left.
-    terminal.shows("\ntest tty::ends::panicking_child");
+    // Raw mode is off: the lines of the report start at the left.
+    terminal.shows("\nMessage:");
+    terminal.shows("\nLocation:");
+    stage.play(Script::instant());
+    stage.run("work").with(0);
+    let rows = stage.rows(1);
+    assert_eq!(rows.len(), 40);
+    let all_are_done = |(state, _): &(RequestState, _)| *state == RequestState::Done;
+    assert!(rows.values().all(all_are_done));
 }

@@ -222,18 +222,33 @@ fn ask(list: &mut RequestList, at: At, latest: &Snapshot) -> Vec<Ask> {
     let page = list.query(at);
     list.asked = Some(page.clone());
     list.asked_at = latest.now;
-    let mut asks = vec![Ask::Query(page)];
-    let count = Query::Count {
+    if list.seen != ends {
+        list.counted = None;
+    }
+    list.seen = ends;
+    vec![Ask::Query(page)]
+}
+
+/// Counts what the filter lets through, once for each state of the job: a piece without more
+/// before and behind it says so by itself.
+fn count(list: &mut RequestList) -> Vec<Ask> {
+    if !needs_count(&list.filter) || list.counted.is_some() {
+        return Vec::new();
+    }
+    let query = Query::Count {
         job: list.job,
         filter: list.filter.clone(),
     };
-    let is_new = list.counted.as_ref() != Some(&count) || list.seen != ends;
-    if needs_count(&list.filter) && is_new {
-        list.counted = Some(count.clone());
-        asks.push(Ask::Query(count));
+    list.counted = Some(query.clone());
+    let whole = list
+        .page
+        .as_ref()
+        .filter(|page| page.is_first && page.is_last);
+    if let Some(page) = whole {
+        list.matched = Some(page.lines.len() as u64);
+        return Vec::new();
     }
-    list.seen = ends;
-    asks
+    vec![Ask::Query(query)]
 }
 
 fn ask_failures(list: &mut FailureList, latest: &Snapshot) -> Vec<Ask> {
@@ -262,7 +277,9 @@ fn page_found(
             if let Some(anchor) = ui.anchors.get_mut(&Listed::Requests) {
                 *anchor = anchor.saturating_add_signed(moved);
             }
-            return lengthen(list, latest, query);
+            let mut asks = count(list);
+            asks.extend(lengthen(list, latest, query));
+            return asks;
         }
         Ok(_) => {}
         Err(text) => list.trouble = Some(text),

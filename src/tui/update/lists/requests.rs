@@ -5,6 +5,7 @@ use crate::model::{FailureClass, RequestId, RequestState, Snapshot, WhichFailure
 use crate::store::{Filter, Sort};
 use crate::tui::action::Action;
 use crate::tui::hits::Listed;
+use crate::tui::lists::RequestList;
 use crate::tui::msg::Ask;
 use crate::tui::query::At;
 use crate::tui::text::outside;
@@ -30,6 +31,11 @@ pub(super) fn in_requests(ui: &mut Ui, action: Action, latest: &Snapshot) -> Opt
             let text = list.filter.text.as_deref().unwrap_or_default();
             list.typing = Some(Field::new(&format!("{sign}{text}")));
             Vec::new()
+        }
+        Action::Back if list.order_before().is_some() => {
+            (list.sort, list.is_reversed) = list.order_before().unwrap_or_default();
+            list.jump = None;
+            ask(list, at_cursor(list), latest)
         }
         Action::Back if list.filter.text.is_some() => {
             filtered(ui, latest, |filter| filter.text = None)
@@ -62,6 +68,11 @@ pub(super) fn in_requests(ui: &mut Ui, action: Action, latest: &Snapshot) -> Opt
     })
 }
 
+/// Where the cursor is.
+fn at_cursor(list: &RequestList) -> At {
+    list.cursor.map_or(At::First, |(_, seq)| At::Around(seq))
+}
+
 fn sort_by_next(ui: &mut Ui, latest: &Snapshot) -> Vec<Ask> {
     let Some(now) = ui.lists.requests.as_ref().map(|list| list.sort) else {
         return Vec::new();
@@ -91,22 +102,22 @@ pub(in crate::tui::update) fn sort_by(ui: &mut Ui, sort: Sort, latest: &Snapshot
 
 const fn words(sort: Sort, is_reversed: bool) -> &'static str {
     match (sort, is_reversed) {
-        (Sort::Place, false) => "in the order of the file",
-        (Sort::Place, true) => "from the end of the file",
-        (Sort::State, false) => "sorted by state, queued first",
-        (Sort::State, true) => "sorted by state, failed first",
-        (Sort::Name, false) => "sorted by name",
-        (Sort::Name, true) => "sorted by name, the last one first",
-        (Sort::Tries, true) => "sorted by tries, most first",
-        (Sort::Tries, false) => "sorted by tries, fewest first",
-        (Sort::Prompt, true) => "sorted by prompt, the longest first",
-        (Sort::Prompt, false) => "sorted by prompt, the shortest first",
-        (Sort::Answer, true) => "sorted by answer, the longest first",
-        (Sort::Answer, false) => "sorted by answer, the shortest first",
-        (Sort::Time, true) => "sorted by time, the slowest first",
-        (Sort::Time, false) => "sorted by time, the fastest first",
-        (Sort::Finished, true) => "sorted by end, the latest first",
-        (Sort::Finished, false) => "sorted by end, the earliest first",
+        (Sort::Place, false) => "order: that of the file",
+        (Sort::Place, true) => "order: from the end of the file",
+        (Sort::State, false) => "order: by state, queued first",
+        (Sort::State, true) => "order: by state, failed first",
+        (Sort::Name, false) => "order: by name",
+        (Sort::Name, true) => "order: by name, the last one first",
+        (Sort::Tries, true) => "order: by tries, most first",
+        (Sort::Tries, false) => "order: by tries, fewest first",
+        (Sort::Prompt, true) => "order: by prompt, the longest first",
+        (Sort::Prompt, false) => "order: by prompt, the shortest first",
+        (Sort::Answer, true) => "order: by answer, the longest first",
+        (Sort::Answer, false) => "order: by answer, the shortest first",
+        (Sort::Time, true) => "order: by time, the slowest first",
+        (Sort::Time, false) => "order: by time, the fastest first",
+        (Sort::Finished, true) => "order: by end, the latest first",
+        (Sort::Finished, false) => "order: by end, the earliest first",
     }
 }
 

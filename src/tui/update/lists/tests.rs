@@ -57,14 +57,23 @@ fn answered(ui: &mut Ui, run: &Snapshot, query: Query, found: Found) -> Vec<Ask>
 fn listed(run: &Snapshot) -> Ui {
     let mut ui = ui();
     let asked = queries(press(&mut ui, run, "enter"));
-    let page = Page {
-        lines: lines(0, 400),
-        is_first: true,
-        is_last: false,
-        claimed: 0,
-    };
-    answered(&mut ui, run, asked[0].clone(), Found::Page(page));
+    answered(
+        &mut ui,
+        run,
+        asked[0].clone(),
+        Found::Page(piece(400, false)),
+    );
     ui
+}
+
+/// The first requests of a list.
+fn piece(many: i64, is_last: bool) -> Page {
+    Page {
+        lines: lines(0, many),
+        is_first: true,
+        is_last,
+        claimed: 0,
+    }
 }
 
 fn page_at(list: &RequestList) -> Option<At> {
@@ -144,12 +153,19 @@ fn a_text_filter_is_live_negates_stays_with_enter_and_goes_with_esc() {
     let run = snapshot("busy");
     let mut ui = listed(&run);
     let asked = queries(press(&mut ui, &run, "/ ! c 9"));
-    assert!(matches!(asked.last(), Some(Query::Count { .. })));
     let filter = &list(&ui).filter;
     assert_eq!((filter.text.as_deref(), filter.inverse), (Some("c9"), true));
-    let count = asked.last().unwrap().clone();
-    answered(&mut ui, &run, count, Found::Count(12));
-    assert_eq!(list(&ui).matched, Some(12));
+    // What it lets through is counted once it is known that there is more of it.
+    let page = asked.last().unwrap().clone();
+    let asked = queries(answered(
+        &mut ui,
+        &run,
+        page,
+        Found::Page(piece(400, false)),
+    ));
+    assert!(matches!(asked[..], [Query::Count { .. }]), "{asked:?}");
+    answered(&mut ui, &run, asked[0].clone(), Found::Count(412));
+    assert_eq!(list(&ui).matched, Some(412));
     press(&mut ui, &run, "enter");
     assert_eq!(
         (&list(&ui).typing, list(&ui).filter.text.is_some()),
@@ -161,6 +177,50 @@ fn a_text_filter_is_live_negates_stays_with_enter_and_goes_with_esc() {
     assert_eq!(list(&ui).filter.text, None);
     press(&mut ui, &run, "esc");
     assert_eq!(ui.view(), View::Main);
+}
+
+#[test]
+fn what_is_held_whole_is_not_counted_in_the_queue() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    let asked = queries(press(&mut ui, &run, "/ c 9"));
+    let page = asked.last().unwrap().clone();
+    let asked = answered(&mut ui, &run, page, Found::Page(piece(12, true)));
+    assert_eq!((asked, list(&ui).matched), (Vec::new(), Some(12)));
+}
+
+#[test]
+fn what_takes_a_while_is_said_and_can_be_stopped() {
+    let run = snapshot("busy");
+    let mut ui = listed(&run);
+    let says = |ui: &Ui, words: &str| text(&drawn(&run, ui, 120, 30).0).contains(words);
+    press(&mut ui, &run, "O O");
+    assert_eq!(list(&ui).sort, Sort::Name);
+    assert!(says(&ui, "sorting… esc stops it"));
+    let asked = queries(press(&mut ui, &run, "esc"));
+    assert!(
+        matches!(
+            &asked[..],
+            [Query::Page {
+                sort: Sort::Place,
+                ..
+            }]
+        ),
+        "{asked:?}"
+    );
+    assert!(!says(&ui, "sorting"));
+    answered(
+        &mut ui,
+        &run,
+        asked[0].clone(),
+        Found::Page(piece(400, false)),
+    );
+    press(&mut ui, &run, "/ c 9 enter");
+    assert!(says(&ui, "searching… esc stops it"));
+    let asked = queries(press(&mut ui, &run, "esc"));
+    assert!(matches!(&asked[..], [Query::Page { filter, .. }] if filter.text.is_none()));
+    assert!(!says(&ui, "searching"));
+    assert_eq!(ui.view(), View::Requests);
 }
 
 #[test]
