@@ -3,12 +3,9 @@
 use serde::Serialize;
 
 use super::cache::{CacheType, Load};
-use super::plan::{Plan, Question, Room, Verdict};
+use super::plan::{Plan, Question, Room, Verdict, measured_overhead};
 use super::shape::{ModelShape, ShapeError};
 use crate::model::{Card, LoadedModel, Readings};
-
-/// An overhead above this is no overhead: something else is in the figure.
-const MOST_OVERHEAD: u64 = 8 << 30;
 
 /// What is known about a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,10 +130,7 @@ impl ModelFacts {
         if total(readings).is_some_and(|total| on_cards > total) {
             return None;
         }
-        let cache = self.shape.as_ref().ok()?.cache_bytes(&load);
-        let known = self.weights?.checked_add(cache)?;
-        let rest = own.size?.checked_sub(known);
-        rest.filter(|rest| *rest <= MOST_OVERHEAD)
+        measured_overhead(self.shape.as_ref().ok()?, self.weights?, own.size?, &load)
     }
 
     fn unknown(&self, readings: &Readings, question: &Question<'_>) -> Vec<String> {
@@ -183,23 +177,15 @@ pub fn room(readings: &Readings, held: u64) -> Option<Room> {
         .max();
     Room::of(cards.iter().filter_map(|card| {
         let memory = card.memory?;
-        let own = if any_runner {
-            runners(card)
-        } else if Some(memory.used) == most {
-            // Without a list of processes, the fullest card holds the models.
-            held
-        } else {
-            0
+        let own = match card.runner_memory().filter(|_| any_runner) {
+            Some(models) => models,
+            // Where nobody tells who holds how much, the fullest card holds the models.
+            None if Some(memory.used) == most => held,
+            None => 0,
         };
         // A server may report more than the card has.
         Some(memory.free.saturating_add(own.min(memory.used)))
     }))
-}
-
-fn runners(card: &Card) -> u64 {
-    let processes = card.processes.iter().flatten();
-    let runners = processes.filter(|process| process.is_runner() == Some(true));
-    runners.filter_map(|process| process.memory).sum()
 }
 
 fn total(readings: &Readings) -> Option<u64> {

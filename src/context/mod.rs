@@ -16,6 +16,7 @@ mod savings;
 mod score;
 mod shape;
 mod sight;
+mod slots;
 mod turn;
 mod words;
 
@@ -33,4 +34,5 @@ pub use profile::{Learnt, Probed, Profile};
 pub use savings::{ColdRate, ReuseCause, ReuseMeter, ReuseSigns, Reused};
 pub use score::is_marked;
 pub use shape::{ModelShape, ShapeError};
+pub use slots::{VISIBLE, Worked, at_once, slots_of_sizes};
 pub use turn::{Role, Turn};

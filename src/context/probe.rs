@@ -116,6 +116,8 @@ pub enum Stop {
         /// How many it has.
         slots: u32,
     },
+    /// The server answers too fast to see how many it works on at once.
+    Unseen,
     /// Something else failed.
     Failed {
         /// What.
@@ -236,14 +238,6 @@ impl Step {
     pub const fn is_well(&self) -> bool {
         self.stop.is_none()
     }
-
-    /// How many of so many requests that were sent together were worked on at once: those that
-    /// did not wait in the server's queue for a good part of the time that one takes. Each pair is
-    /// the time in the queue and the time of the work, as the server gives them.
-    pub fn at_once(times: &[(Duration, Duration)]) -> u32 {
-        let is_direct = |(queued, work): &&(Duration, Duration)| *queued < *work / 2;
-        times.iter().filter(is_direct).count() as u32
-    }
 }
 
 impl fmt::Display for Stop {
@@ -275,6 +269,9 @@ impl fmt::Display for Stop {
             ),
             Self::FewerSlots { slots: 1 } => f.write_str("the server has 1 slot"),
             Self::FewerSlots { slots } => write!(f, "the server has {slots} slots"),
+            Self::Unseen => {
+                f.write_str("the answers are too fast to see how many the server works on at once")
+            }
             Self::Failed { message } => f.write_str(message),
         }
     }

@@ -1,5 +1,4 @@
 use proptest::prelude::*;
-use rstest::rstest;
 
 use super::*;
 
@@ -77,17 +76,6 @@ fn a_model_that_fits_nowhere_is_given_up() {
     let steps = search(REACH, 0, 1);
     assert!(steps.len() < 10);
     assert_eq!(Recommendation::of(&steps), None);
-}
-
-#[rstest]
-#[case(&[(0, 90), (1, 90), (2, 90)], 3)]
-#[case(&[(0, 90), (92, 90), (185, 90)], 1)]
-#[case(&[(0, 90), (0, 90), (91, 90), (91, 90)], 2)]
-#[case(&[], 0)]
-fn slots_show_by_who_waits(#[case] times: &[(u64, u64)], #[case] expected: u32) {
-    let millis = Duration::from_millis;
-    let times: Vec<_> = times.iter().map(|&(q, w)| (millis(q), millis(w))).collect();
-    assert_eq!(Step::at_once(&times), expected);
 }
 
 #[test]

@@ -59,7 +59,8 @@ impl Probed {
 
 impl Profile {
     /// A profile for this ground, begun with what is known of the same model on other grounds: its
-    /// tokens are the same everywhere, its rates and sizes on the same card.
+    /// tokens are the same everywhere, its rates and sizes on the same card, its limit and the lanes
+    /// that are best with the same window.
     pub fn begin(known: &[Self], ground: Ground, model: &str, at: Stamp) -> Self {
         if let Some(same) = known.iter().find(|profile| profile.ground == ground) {
             return Self {
@@ -73,6 +74,8 @@ impl Profile {
         };
         let on_card = || of_model().filter(|profile| profile.ground.card == ground.card);
         let newest = |profile: &&Self| profile.at;
+        let alike = on_card().filter(|it| it.ground.num_ctx == ground.num_ctx);
+        let alike = alike.max_by_key(newest).map(|it| &it.learnt);
         let calibrated = of_model().max_by_key(|it| it.learnt.calibration.prompts());
         let cold = on_card().filter(|it| it.learnt.cold.per_second().is_some());
         let learnt = Learnt {
@@ -88,7 +91,9 @@ impl Profile {
                 .filter(|it| it.learnt.slots.is_some())
                 .max_by_key(newest)
                 .and_then(|it| it.learnt.slots),
-            ..Learnt::default()
+            limit: alike.map_or_else(Default::default, |it| it.limit),
+            lanes: alike.and_then(|it| it.lanes),
+            probe: None,
         };
         Self {
             ground,

@@ -12,7 +12,6 @@ mod driver;
 mod facts;
 mod handle;
 mod history;
-mod learning;
 mod ledger;
 mod origin;
 mod phases;

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use super::core::{SendId, Sending};
+use super::core::{SendId, Sending, Warmed};
 use super::facts::ask_facts;
-use super::learning::About;
 use super::phases::Slots;
 use super::tail::Tail;
 use crate::context::ModelFacts;
@@ -33,7 +32,7 @@ const NAMES_SHOWN: usize = 12;
 pub(super) enum Ended {
     Answer(RequestId, SendId, Result<Box<Answer>, Failure>),
     Looked(LoadOptions, Result<Box<ModelFacts>, Failure>),
-    Warm(LoadOptions, Result<(Duration, Box<About>), Failure>),
+    Warm(LoadOptions, Result<Warmed, Failure>),
     Probe(Result<String, Failure>),
     Loaded(Vec<LoadedModel>),
     /// It was aborted, or what it would have told is not needed.
@@ -281,7 +280,7 @@ async fn warm<S: Server>(
     server: &S,
     options: &LoadOptions,
     needed: &[String],
-) -> Result<(Duration, Box<About>), Failure> {
+) -> Result<Warmed, Failure> {
     let installed = server.installed().await?;
     let found = |name: &str| installed.iter().find(|it| is_same_model(&it.name, name));
     if let Some(name) = needed.iter().find(|name| found(name).is_none()) {
@@ -291,14 +290,12 @@ async fn warm<S: Server>(
     let before = server.loaded().await.unwrap_or_default();
     let warmth = server.warm(options).await?;
     let model = found(&options.model);
-    let about = About {
+    Ok(Warmed {
+        took: warmth.took,
         digest: model.and_then(|model| model.digest.clone()),
         is_fresh: warmth.took > RELOAD || !before.iter().any(|it| serves(it, options)),
-        weights: model.and_then(|model| model.size),
-        shape: None,
         loaded: warmth.loaded,
-    };
-    Ok((warmth.took, Box::new(about)))
+    })
 }
 
 /// Whether a model in the server's memory is the one that is wanted, as it is wanted.

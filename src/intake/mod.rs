@@ -23,6 +23,7 @@ mod survey_text;
 mod tools;
 
 pub use lines::{InvalidLine, Item, Lines, ReadError, Rules};
+pub use message::message_bytes;
 pub use problem::{Lead, Problem, ProblemCode, Remarks};
 pub use prompt::Prompt;
 pub use source::{Input, OpenError, SourceSeen, fingerprint, open};

@@ -35,6 +35,7 @@ impl Prompt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intake::message_bytes;
     use rstest::rstest;
 
     fn chat(system: &str, user: &str) -> Prompt {
@@ -48,9 +49,31 @@ mod tests {
     #[test]
     fn prompts_with_the_same_instructions_begin_alike() {
         let one = chat("judge", "first");
-        assert_eq!((one.bytes, one.lead), (7 + 7, 7));
+        assert_eq!((one.bytes, one.lead), (7 + 20 + 7 + 20, 7));
         assert_eq!(one.prefix, chat("judge", "the second").prefix);
         assert_ne!(one.prefix, chat("rate", "first").prefix);
+    }
+
+    #[test]
+    fn a_prompt_is_the_sum_of_its_messages() {
+        let picture = format!("data:image/png;base64,{}", "A".repeat(100_000));
+        let messages = [
+            serde_json::json!({"role": "system", "content": "judge \"fairly\""}),
+            serde_json::json!({"role": "user", "content": [
+                {"type": "text", "text": "whose face is this?"},
+                {"type": "image_url", "image_url": {"url": picture}},
+            ]}),
+            serde_json::json!({"role": "assistant", "content": null, "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+            ]}),
+        ];
+        let body = serde_json::json!({"messages": messages}).to_string();
+        let each = messages.iter().map(|it| message_bytes(&it.to_string()));
+        let prompt = Prompt::of(&body, Endpoint::Chat).unwrap();
+        assert_eq!(prompt.bytes, each.sum::<u64>());
+        // Ollama counts a picture as 768 tokens, whatever its size.
+        assert!((3_000..3_400).contains(&prompt.bytes), "{}", prompt.bytes);
+        assert_eq!(message_bytes("no message"), 0);
     }
 
     #[rstest]

@@ -34,7 +34,7 @@ pub use limits::{GuardLimits, Hours, WrongHours};
 pub use measurement::{Measurement, Setup, Work};
 pub use mode::{Mode, Overflow, Share, WrongShare};
 pub use parallel::Parallel;
-pub use plan::{PlanCorrection, PlanView};
+pub use plan::PlanView;
 pub use ran_on::RanOn;
 pub use reading::{
     Card, CardMemory, CardProcess, CardState, HostMemory, Missing, Readings, TakenReadings,

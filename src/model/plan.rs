@@ -23,21 +23,4 @@ pub struct PlanView {
     pub spilled: Option<u64>,
     /// The plan before the load in one or two sentences. May hold outside text.
     pub words: Vec<String>,
-    /// What the load taught, for the next plan of the same model.
-    pub correction: Option<PlanCorrection>,
-}
-
-/// What a load of a model taught about its memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanCorrection {
-    /// The model's name.
-    pub model: String,
-    /// Hash of its manifest.
-    pub digest: String,
-    /// Window of one slot in tokens.
-    pub window: u64,
-    /// Slots, as batchtop asks for them.
-    pub slots: u32,
-    /// What computing needed, in bytes: the reported size less weights, keys and values.
-    pub overhead: u64,
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use batchtop::base::Moment;
-use batchtop::engine::core::{Input, Learned};
+use batchtop::context::Profile;
+use batchtop::engine::core::Input;
 use batchtop::model::*;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -46,6 +47,10 @@ fn body(number: u64, systems: u64) -> String {
 
 fn world(requests: u64, settings: JobSettings) -> World {
     talking(World::new(vec![job(1, requests, settings)]))
+}
+
+fn knowing(known: Vec<Profile>, jobs: Vec<crate::world::JobRow>) -> World {
+    talking(World::knowing(known, jobs))
 }
 
 fn talking(mut world: World) -> World {
@@ -356,22 +361,26 @@ fn a_single_request_that_is_too_long_fails_or_loses_its_own_turns(
 }
 
 #[test]
-fn what_was_learnt_can_be_kept_and_taken_over() {
+fn what_was_learnt_is_kept_and_the_next_run_begins_with_it() {
     let mut first = world(300, chat());
     first.bytes_per_token = 3.0;
     first.run();
-    let load = LoadOptions {
-        model: "m".into(),
-        num_ctx: Some(WINDOW as u32),
-        embeddings: false,
+    first.step(Input::Stop(Duration::ZERO));
+    let learnt = first.learnt.last().unwrap().learnt.clone();
+    assert!((learnt.calibration.error().unwrap()) < 0.1);
+    assert!(learnt.limit.largest_safe > Some(Tokens(1_000)));
+    // How far the estimate of the first prompt is off, in per cent.
+    let error = |known: Vec<Profile>| {
+        let mut world = knowing(known, vec![job(1, 300, chat())]);
+        world.bytes_per_token = 3.0;
+        world.latency = Duration::from_secs(5);
+        world.run_until(seconds(4.0));
+        let real = world.prompts.last().unwrap().2;
+        let lane = world.core.overview(world.now).context.lanes[0];
+        (lane.total().0 - lane.answer.0).abs_diff(real) * 100 / real
     };
-    let learned = first.core.learned(&load);
-    assert!((learned.calibration.bytes_per_token() - 3.0).abs() < 0.2);
-    assert!(learned.limit.largest_safe > Some(Tokens(1_000)));
-    let mut second = world(300, chat());
-    second.core.recall_learned(&load, learned);
-    assert_ne!(second.core.learned(&load), Learned::default());
-    assert_eq!(second.core.learned(&load), learned);
+    let (fresh, kept) = (error(Vec::new()), error(first.learnt));
+    assert!(fresh > 20 && kept * 2 < fresh, "{fresh} % and {kept} %");
 }
 
 #[test]

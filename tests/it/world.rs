@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use batchtop::base::{Moment, Stamp};
-use batchtop::context::ModelFacts;
-use batchtop::engine::core::{Core, Effect, End, Input, Now, Scope, SendId, Sending, Ticket};
+use batchtop::context::{ModelFacts, Profile};
+use batchtop::engine::core::{
+    Core, Effect, End, Input, Now, Scope, SendId, Sending, Ticket, Warmed,
+};
 use batchtop::model::*;
 use batchtop::store::{Claimed, Record, Unit, Write, Written};
 use jiff::tz::TimeZone;
@@ -56,6 +58,8 @@ pub(crate) struct World {
     /// How many requests had ended before each event.
     pub(crate) ends_before: Vec<usize>,
     pub(crate) trims: Vec<Trim>,
+    /// What was learnt and stored, oldest first.
+    pub(crate) learnt: Vec<Profile>,
     pub(crate) stopped: bool,
     pub(crate) peak_in_flight: usize,
     in_flight: BTreeMap<RequestId, (SendId, JobId, Parallel)>,
@@ -144,20 +148,26 @@ pub(crate) fn job(id: i64, requests: u64, settings: JobSettings) -> JobRow {
 
 impl World {
     pub(crate) fn new(jobs: Vec<JobRow>) -> Self {
-        Self::with(jobs, None, Stamp(0))
+        Self::knowing(Vec::new(), jobs)
     }
 
     /// A world whose core is guarded, from this time of the wall clock (UTC) on.
     pub(crate) fn guarded(jobs: Vec<JobRow>, limits: GuardLimits, clock: Stamp) -> Self {
-        Self::with(jobs, Some(limits), clock)
+        let core = Self::core(&jobs).guarded_by(limits, TimeZone::UTC);
+        Self::with(jobs, core, clock)
     }
 
-    fn with(jobs: Vec<JobRow>, guard: Option<GuardLimits>, clock: Stamp) -> Self {
-        let listed = jobs.iter().map(|row| row.job.clone()).collect();
-        let mut core = Core::new(listed);
-        if let Some(limits) = guard {
-            core = core.guarded_by(limits, TimeZone::UTC);
-        }
+    /// A world whose core knows what earlier runs have learnt.
+    pub(crate) fn knowing(known: Vec<Profile>, jobs: Vec<JobRow>) -> Self {
+        let core = Self::core(&jobs).knowing(known);
+        Self::with(jobs, core, Stamp(0))
+    }
+
+    fn core(jobs: &[JobRow]) -> Core {
+        Core::new(jobs.iter().map(|row| row.job.clone()).collect())
+    }
+
+    fn with(jobs: Vec<JobRow>, core: Core, clock: Stamp) -> Self {
         let mut world = Self {
             core,
             now: Moment::ZERO,
@@ -186,6 +196,7 @@ impl World {
             events: Vec::new(),
             ends_before: Vec::new(),
             trims: Vec::new(),
+            learnt: Vec::new(),
             stopped: false,
             peak_in_flight: 0,
             in_flight: BTreeMap::new(),
@@ -456,7 +467,12 @@ impl World {
             Err(Failure::new(FailureClass::ModelMissing, "no such model"))
         } else {
             self.loads.push(load.model.clone());
-            Ok(self.load_time)
+            Ok(Warmed {
+                took: self.load_time,
+                digest: Some(format!("digest of {}", load.model)),
+                is_fresh: true,
+                loaded: None,
+            })
         };
         self.at(self.now + self.load_time, Input::Warmed(load, result));
     }
@@ -508,6 +524,11 @@ impl World {
                 conversations: Vec::new(),
                 highest: 0,
             },
+            Write::Learn(profile) => {
+                self.learnt.retain(|it| it.ground != profile.ground);
+                self.learnt.push(*profile);
+                Written::Nothing
+            }
             Write::Remove(job) => {
                 self.jobs.remove(&job);
                 Written::Nothing

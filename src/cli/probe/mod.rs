@@ -5,6 +5,7 @@
 
 mod prompt;
 mod table;
+mod together;
 mod trial;
 
 use std::time::Duration;
@@ -121,6 +122,9 @@ async fn search(
             whole: settings.timeout,
         },
         memory: async || if is_local { fullest().await } else { None },
+        memory_limit: settings.guard_limits().map(|limits| limits.memory_pause),
+        shape: notebook.subject.shape.clone(),
+        sizes: notebook.sizes(),
         salt: Stamp::now().0 as u64,
         calibration: notebook.profile.learnt.calibration,
         cold: notebook.profile.learnt.cold,
@@ -211,6 +215,14 @@ impl Notebook {
             reach,
             steps,
         })
+    }
+
+    /// The windows of earlier steps, and the bytes of the model each time.
+    fn sizes(&self) -> Vec<(u64, u64)> {
+        let steps = self.steps.iter();
+        steps
+            .filter_map(|step| Some((step.trial.window.into(), step.figures.size?)))
+            .collect()
     }
 
     fn has_card(&self) -> bool {

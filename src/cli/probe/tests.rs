@@ -36,7 +36,22 @@ async fn start(script: Script) -> (Simulator, Ollama) {
 }
 
 async fn steps(server: &Ollama, reach: Reach, memory: impl AsyncFn() -> Option<f64>) -> Vec<Step> {
-    let mut prober = Prober {
+    performed(prober(server, memory), reach).await
+}
+
+async fn performed<M: AsyncFn() -> Option<f64>>(
+    mut prober: Prober<Ollama, M>,
+    reach: Reach,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    while let Some(trial) = reach.next(&steps) {
+        steps.push(prober.perform(trial).await.unwrap());
+    }
+    steps
+}
+
+fn prober<M: AsyncFn() -> Option<f64>>(server: &Ollama, memory: M) -> Prober<Ollama, M> {
+    Prober {
         server: server.clone(),
         model: "simulated".to_owned(),
         limits: TimeLimits {
@@ -45,17 +60,15 @@ async fn steps(server: &Ollama, reach: Reach, memory: impl AsyncFn() -> Option<f
             whole: MINUTE,
         },
         memory,
+        memory_limit: Some(95.0),
+        shape: None,
+        sizes: Vec::new(),
         salt: 7,
         calibration: Calibration::default(),
         cold: ColdRate::default(),
         loaded: None,
         has_card: false,
-    };
-    let mut steps = Vec::new();
-    while let Some(trial) = reach.next(&steps) {
-        steps.push(prober.perform(trial).await.unwrap());
     }
-    steps
 }
 
 async fn unread() -> Option<f64> {
@@ -164,24 +177,65 @@ async fn fewer_slots_than_asked_for_are_found_and_said(#[case] slots: usize) {
     simulator.shutdown().await;
 }
 
+/// 128 KiB a token, as Llama 3.1 8B.
+fn llama() -> serde_json::Map<String, serde_json::Value> {
+    let info = serde_json::json!({
+        "llama.block_count": 32,
+        "llama.attention.head_count": 32,
+        "llama.attention.head_count_kv": 8,
+    });
+    info.as_object().unwrap().clone()
+}
+
+#[rstest]
 #[tokio::test]
-async fn a_card_beyond_its_limit_ends_the_raising() {
+async fn slots_of_a_server_that_answers_in_no_time_are_found(#[values(1, 2, 4, 8)] slots: usize) {
+    let script = Script {
+        slots,
+        models: vec![ModelScript {
+            model_info: llama(),
+            ..ModelScript::default()
+        }],
+        ..Script::default()
+    };
+    let (simulator, server) = start(script).await;
+    let details = server.show("simulated", false).await.unwrap();
+    let prober = Prober {
+        shape: ModelShape::of(&details.model_info).ok(),
+        ..prober(&server, unread)
+    };
+    let reach = Reach {
+        window: 8_192,
+        lanes: 16,
+    };
+    let steps = performed(prober, reach).await;
+    assert_eq!(found(&steps).lanes as usize, slots, "{steps:?}");
+    simulator.shutdown().await;
+}
+
+#[rstest]
+#[case::as_full_as_may_be(Some(95.0), true)]
+#[case::the_users_own_limit(Some(70.0), true)]
+#[case::not_yet(Some(97.0), false)]
+#[case::without_a_guard(None, false)]
+#[tokio::test]
+async fn a_card_beyond_its_limit_ends_the_raising(#[case] limit: Option<f64>, #[case] ends: bool) {
     let (simulator, server) = start(script()).await;
     let looks = Arc::new(AtomicU32::new(0));
     let seen = Arc::clone(&looks);
     let memory = async move || {
-        Some(if seen.fetch_add(1, Ordering::Relaxed) < 2 {
-            40.0
-        } else {
-            96.0
-        })
+        let full = seen.fetch_add(1, Ordering::Relaxed) >= 2;
+        Some(if full { 96.0 } else { 40.0 })
     };
-    let steps = steps(&server, REACH, memory).await;
-    assert_eq!(found(&steps).largest, 8_192);
-    assert!(stops(&steps, |stop| matches!(
-        stop,
-        Stop::MemoryLimit { .. }
-    )));
+    let prober = Prober {
+        memory_limit: limit,
+        ..prober(&server, memory)
+    };
+    let steps = performed(prober, REACH).await;
+    let is_limit = |stop: &Stop| matches!(stop, Stop::MemoryLimit { .. });
+    assert_eq!(stops(&steps, is_limit), ends);
+    let largest = if ends { 8_192 } else { REACH.window };
+    assert_eq!(found(&steps).largest, largest);
     simulator.shutdown().await;
 }
 
@@ -203,21 +257,7 @@ async fn a_model_without_any_card_is_measured_on_the_processor() {
 async fn a_server_that_has_gone_ends_the_search() {
     let (simulator, server) = start(script()).await;
     simulator.shutdown().await;
-    let mut prober = Prober {
-        server,
-        model: "simulated".to_owned(),
-        limits: TimeLimits {
-            first_byte: MINUTE,
-            idle: MINUTE,
-            whole: MINUTE,
-        },
-        memory: unread,
-        salt: 7,
-        calibration: Calibration::default(),
-        cold: ColdRate::default(),
-        loaded: None,
-        has_card: false,
-    };
+    let mut prober = prober(&server, unread);
     let trial = Trial {
         window: 4_096,
         lanes: 1,

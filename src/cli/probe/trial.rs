@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use tokio::time::Instant;
-
 use super::prompt::{ANSWER, Needle, body};
-use crate::context::{Calibration, ColdRate, Figures, Step, Stop, Trial};
+use crate::context::{Calibration, ColdRate, Figures, ModelShape, Step, Stop, Trial};
 use crate::inference::{Call, Progress, Server, TimeLimits};
-use crate::model::{
-    Answer, Endpoint, Failure, FailureClass, GuardLimits, LoadOptions, LoadedModel, Timings, Tokens,
-};
+use crate::model::{Answer, Endpoint, Failure, FailureClass, LoadOptions, LoadedModel, Tokens};
 
 /// Part of a window that a prompt fills, in per cent: the rest is for the answer and for what
 /// estimates are off.
@@ -23,8 +18,6 @@ const SHORT: f64 = 0.95;
 const TRIES: u64 = 4;
 /// Bytes of the short prompts.
 const WARM_UP: u64 = 2_400;
-/// Tokens of each answer when several are asked at once: long enough that waiting shows.
-const TOGETHER: u32 = 64;
 
 /// Performs steps.
 pub(super) struct Prober<S, M> {
@@ -33,6 +26,12 @@ pub(super) struct Prober<S, M> {
     pub(super) limits: TimeLimits,
     /// How full the fullest card is, in per cent; `None` where that cannot be read.
     pub(super) memory: M,
+    /// How full it may be, by the settings of the guard; `None` where nothing is watched.
+    pub(super) memory_limit: Option<f64>,
+    /// What memory for the context depends on, where that is known.
+    pub(super) shape: Option<ModelShape>,
+    /// Windows that were loaded, and the bytes of the model each time.
+    pub(super) sizes: Vec<(u64, u64)>,
     /// Makes the words of this probe differ from those of another.
     pub(super) salt: u64,
     pub(super) calibration: Calibration,
@@ -84,6 +83,8 @@ impl<S: Server, M: AsyncFn() -> Option<f64>> Prober<S, M> {
         self.loaded = warmth.loaded;
         let loaded = self.loaded.as_ref();
         figures.size = loaded.and_then(|loaded| loaded.size);
+        self.sizes
+            .extend(figures.size.map(|size| (window.into(), size)));
         figures.size_vram = loaded.and_then(|loaded| loaded.size_vram);
         let given = loaded.and_then(|loaded| loaded.window);
         if let Some(given) = given.filter(|given| given.0 < window.into()) {
@@ -96,7 +97,9 @@ impl<S: Server, M: AsyncFn() -> Option<f64>> Prober<S, M> {
         if self.has_card && figures.size_vram.is_some() && spilled > 0 {
             return Ok(Some(Stop::Spilled { bytes: spilled }));
         }
-        let limit = GuardLimits::default().memory_pause;
+        let Some(limit) = self.memory_limit else {
+            return Ok(None);
+        };
         let percent = (self.memory)().await.filter(|percent| *percent >= limit);
         Ok(percent.map(|percent| Stop::MemoryLimit { percent }))
     }
@@ -169,33 +172,7 @@ impl<S: Server, M: AsyncFn() -> Option<f64>> Prober<S, M> {
         Ok((needle, expected, answer))
     }
 
-    /// Asks several at once and sees how many are worked on.
-    async fn together(&self, trial: Trial, figures: &mut Figures) -> Result<Option<Stop>, Failure> {
-        let Trial { window, lanes } = trial;
-        // The first of them would wait for what a warm-up makes ready.
-        self.ask(window, "Say hello.", 1).await?;
-        let number = |lane: u32| self.salt ^ (u64::from(window) << 20) ^ u64::from(lane);
-        let texts: Vec<String> = (0..lanes)
-            .map(|lane| format!("{}. Count upwards from one, in words.", number(lane)))
-            .collect();
-        let began = Instant::now();
-        let asked = texts.iter().map(|text| self.ask(window, text, TOGETHER));
-        let answers: Result<Vec<Answer>, Failure> = join_all(asked).await.into_iter().collect();
-        let answers = answers?;
-        let took = began.elapsed().as_secs_f64();
-        let tokens: Tokens = answers.iter().filter_map(|it| it.usage.answer).sum();
-        figures.decode = Some(tokens.0 as f64 / took).filter(|rate| rate.is_finite());
-        let times = answers.iter().filter_map(|answer| times(&answer.timings));
-        let times: Vec<(Duration, Duration)> = times.collect();
-        if times.len() < answers.len() {
-            return Ok(None);
-        }
-        let slots = Step::at_once(&times).max(1);
-        figures.at_once = Some(slots);
-        Ok((slots < lanes).then_some(Stop::FewerSlots { slots }))
-    }
-
-    async fn ask(&self, window: u32, text: &str, most: u32) -> Result<Answer, Failure> {
+    pub(super) async fn ask(&self, window: u32, text: &str, most: u32) -> Result<Answer, Failure> {
         let call = Call {
             endpoint: Endpoint::Chat,
             body: body(text),
@@ -215,12 +192,6 @@ impl<S: Server, M: AsyncFn() -> Option<f64>> Prober<S, M> {
             embeddings: false,
         }
     }
-}
-
-/// Time in the server's queue, and time of the work.
-fn times(timings: &Timings) -> Option<(Duration, Duration)> {
-    let work = timings.prefill? + timings.decode?;
-    Some((timings.queued()?, work))
 }
 
 fn note(figures: &mut Figures, answer: &Answer) {

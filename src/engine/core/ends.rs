@@ -32,19 +32,27 @@ impl Core {
         }
         match result {
             Ok(answer) => self.answered(&flight, answer, now),
-            Err(failure) if self.learn_from_failure(&flight, &failure) => {
-                // Nobody's fault but the estimate's: the next prompt is shorter.
-                self.again(flight, None, Duration::ZERO, now);
-            }
-            Err(failure) => self.judge(flight, failure, now),
+            Err(failure) => self.failed(flight, failure, now),
         }
     }
 
-    fn answered(&mut self, flight: &Flight, answer: Box<Answer>, now: Now) {
+    fn failed(&mut self, flight: Flight, failure: Failure, now: Now) {
+        self.learning.failed(&flight, &failure);
+        if self.is_shortened(&flight, &failure) {
+            // Nobody's fault but the estimate's: the next prompt is shorter.
+            return self.again(flight, None, Duration::ZERO, now);
+        }
+        self.judge(flight, failure, now);
+    }
+
+    fn answered(&mut self, flight: &Flight, mut answer: Box<Answer>, now: Now) {
         self.notice_reload(flight, &answer, now);
         self.tune(flight, &answer, now);
-        self.learn_from_answer(flight, &answer);
+        // What was not read again is noted in the answer before it is stored.
+        self.learning.answered(flight, &mut answer);
+        self.remember(flight, &answer);
         let job = flight.request.unit.job;
+        self.tell_low_reuse(job, now);
         let end = End::Answered {
             usage: answer.usage,
             timings: answer.timings,

@@ -251,7 +251,9 @@ impl Core {
         self.sends += 1;
         let (id, lane) = (SendId(self.sends), self.free_lane());
         let (nudge, free_tries) = tries;
+        self.learn_with(settings.parallel, now);
         let messages = self.compose(&request, lane, load, now);
+        self.learn_from_sending(&request, lane);
         self.effects.push(Effect::Send(Box::new(Sending {
             id,
             lane,
@@ -346,6 +348,7 @@ impl Core {
             if !hopeless {
                 self.leave_jobs(now);
             }
+            self.keep_learnt(now, true);
             self.stopped = true;
             self.effects.push(Effect::Stopped);
         }

@@ -7,7 +7,7 @@ use crate::base::{Moment, Stamp};
 use crate::context::ModelFacts;
 use crate::model::{
     Answer, Command, CommandError, Done, Event, Failure, FailureClass, Job, JobId, JobSettings,
-    LoadOptions, LoadedModel, Readings, RequestId, Timings, Tokens, Usage,
+    LoadOptions, LoadedModel, Readings, RequestId, Timings, Usage,
 };
 use crate::store::{Claimed, Write, Written};
 
@@ -56,10 +56,10 @@ pub enum Input {
     StoreWell,
     /// The server was asked about a model that is to be loaded.
     Looked(LoadOptions, Result<Box<ModelFacts>, Failure>),
-    /// The server has told how large the window of a slot is.
-    Window(LoadOptions, Tokens),
+    /// What the cards that the models run on are called in profiles.
+    Card(String),
     /// The server was asked to load a model.
-    Warmed(LoadOptions, Result<Duration, Failure>),
+    Warmed(LoadOptions, Result<Warmed, Failure>),
     /// The server was asked what it holds in memory.
     Loaded(Vec<LoadedModel>),
     /// The cards were read.
@@ -72,6 +72,19 @@ pub enum Input {
     Stop(Duration),
     /// Time has passed.
     Tick,
+}
+
+/// A model that the server has just loaded, or had already.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Warmed {
+    /// How long that took.
+    pub took: Duration,
+    /// Hash of the model's manifest, where the server tells it.
+    pub digest: Option<String>,
+    /// Whether the server had to load it, so that none of its prompts can be cached.
+    pub is_fresh: bool,
+    /// What the server says of it now.
+    pub loaded: Option<LoadedModel>,
 }
 
 /// What is to be done.

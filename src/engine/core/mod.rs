@@ -6,14 +6,15 @@
 //!
 //! The parts: `conversation` says what a prompt consists of, `lanes` fills the lanes, `ends` says what an ended request means, `server` holds the
 //! breaker and the model that is loaded, `release` gives requests back, `commands` does what people ask, `saves` hears what is on
-//! disk, `tuner` finds how many lanes are best, `guard` holds it back, `plan` says what the model
-//! takes, `view` shows it all.
+//! disk, `tuner` finds how many lanes are best, `learning` keeps what answers teach, `guard` holds it
+//! back, `plan` says what the model takes, `view` shows it all.
 
 mod commands;
 mod conversation;
 mod ends;
 mod guard;
 mod lanes;
+mod learning;
 mod messages;
 mod plan;
 mod release;
@@ -27,7 +28,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::conversation::{Conversations, Known, Prompts};
+use self::conversation::{Conversations, Prompts};
+use self::learning::Learning;
 use crate::base::Moment;
 use crate::model::{
     Event, EventKind, Failure, FailureClass, Job, JobId, JobSettings, JobState, LoadOptions,
@@ -37,8 +39,7 @@ use crate::store::{Claimed, Unit, Write};
 
 use tuner::Tuner;
 
-pub use conversation::Learned;
-pub use messages::{Effect, End, Input, Now, Published, Scope, SendId, Sending, Ticket};
+pub use messages::{Effect, End, Input, Now, Published, Scope, SendId, Sending, Ticket, Warmed};
 pub use view::Overview;
 
 /// Claimed at once to begin with. Where the disk is slower than the server, it doubles …
@@ -83,7 +84,7 @@ pub struct Core {
     /// The cards as they were seen last.
     latest: Arc<Readings>,
     conversations: Conversations,
-    known: Known,
+    learning: Learning,
     prompts: Prompts,
     /// When the last input came.
     stepped: Moment,
@@ -200,7 +201,7 @@ impl Core {
             planned: None,
             latest: Arc::default(),
             conversations: Conversations::default(),
-            known: Known::default(),
+            learning: Learning::default(),
             prompts: Prompts::default(),
             stepped: Moment::ZERO,
             effects: Vec::new(),
@@ -220,7 +221,7 @@ impl Core {
             Input::Looked(options, result) => self.looked(&options, result, now),
             Input::Loaded(models) => self.heard_loaded(&models, now),
             Input::Readings(readings) => self.sampled(readings, now),
-            Input::Window(options, window) => self.known.tell_window(&options, window),
+            Input::Card(card) => self.learning.card(card),
             Input::Warmed(options, result) => self.warmed(&options, result, now),
             Input::Probed(result) => self.probed(result, now),
             Input::Ended(request, send, result) => self.ended((request, send), result, now),
@@ -228,6 +229,9 @@ impl Core {
             Input::Tick => {}
         }
         self.schedule(now);
+        if !self.stopped {
+            self.keep_learnt(now, false);
+        }
         std::mem::take(&mut self.effects)
     }
 

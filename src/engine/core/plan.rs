@@ -6,7 +6,7 @@ use crate::base::{bytes, count};
 use crate::context::{CacheType, ModelFacts, Outlook, Wish};
 use crate::inference::is_same_model;
 use crate::model::{
-    EventKind, Failure, JobId, JobState, LoadOptions, LoadedModel, PlanCorrection, PlanView,
+    EventKind, Failure, JobId, JobState, LoadOptions, LoadedModel, PlanView, Readings,
 };
 
 /// A plan and what it was made from.
@@ -34,6 +34,12 @@ impl Core {
         self.planned.as_ref().map(|planned| &planned.view)
     }
 
+    /// The sliding window of the model that is loaded, in tokens, where it has one.
+    pub(super) fn sliding_window(&self) -> Option<u64> {
+        let planned = self.planned.as_ref()?;
+        planned.facts.shape.as_ref().ok()?.sliding_window
+    }
+
     /// Whether the server must be asked about a model before it is loaded.
     pub(super) fn is_planned(&self, options: &LoadOptions) -> bool {
         let planned = self.planned.as_ref();
@@ -52,7 +58,8 @@ impl Core {
             return;
         }
         self.planned = None;
-        if let Ok(facts) = result {
+        if let Ok(mut facts) = result {
+            facts.learnt = self.learning.overhead(options);
             let jobs: Vec<JobId> = self.jobs_that_want(options).collect();
             let outlook = self.make_plan(options, facts, &jobs);
             if self.refuses_to_spill() && outlook.surely_spills() {
@@ -81,7 +88,8 @@ impl Core {
     ) -> Outlook {
         let lanes = jobs.iter().filter_map(|id| self.job(*id));
         let lanes = lanes.filter_map(|job| job.settings.parallel.fixed()).max();
-        let slots = lanes.or_else(|| self.tuners.get(options)?.found());
+        let found = || self.tuners.get(options)?.found();
+        let slots = self.learning.slots(options).or(lanes).or_else(found);
         let wish = Wish {
             window: options.num_ctx.map(u64::from),
             slots: slots.unwrap_or(1).max(1),
@@ -125,11 +133,15 @@ impl Core {
         let (Some(own), true) = (own.cloned(), self.is_planned(options)) else {
             return;
         };
+        let options = options.clone();
         let readings = self.readings();
         let Some(planned) = &mut self.planned else {
             return;
         };
         let told = planned.correct(own, &readings);
+        if let Some(bytes) = planned.measured(&readings) {
+            self.learning.learn_overhead(&options, bytes);
+        }
         for text in told {
             self.tell(None, EventKind::Plan, text, now);
         }
@@ -138,7 +150,7 @@ impl Core {
 
 impl Planned {
     /// Takes over what the server reports; returns what is worth telling.
-    fn correct(&mut self, own: LoadedModel, readings: &crate::model::Readings) -> Vec<String> {
+    fn correct(&mut self, own: LoadedModel, readings: &Readings) -> Vec<String> {
         let spilled = spilled(&own);
         let window = own
             .window
@@ -150,26 +162,20 @@ impl Planned {
             window: window.or(self.wish.window),
             ..self.wish
         };
-        let overhead = self.facts.overhead(&wish, readings);
         let words = std::mem::take(&mut self.view.words);
         self.view = PlanView {
-            words,
             spilled,
-            correction: self.correction(overhead),
+            words,
             ..view(&self.facts.outlook(&wish, readings))
         };
         self.news(spilled, window)
     }
 
-    fn correction(&self, overhead: Option<u64>) -> Option<PlanCorrection> {
-        let own = self.facts.own.as_ref().filter(|_| self.slots_known)?;
-        Some(PlanCorrection {
-            model: self.options.model.clone(),
-            digest: own.digest.clone(),
-            window: own.window?.0,
-            slots: self.wish.slots,
-            overhead: overhead?,
-        })
+    /// Bytes that computing takes, as the load has shown. Without an idea of the server's slots the
+    /// rest of its memory is no such thing.
+    fn measured(&self, readings: &Readings) -> Option<u64> {
+        let is_known = self.slots_known;
+        is_known.then(|| self.facts.overhead(&self.wish, readings))?
     }
 
     fn news(&mut self, spilled: Option<u64>, window: Option<u64>) -> Vec<String> {
@@ -222,6 +228,5 @@ fn view(outlook: &Outlook) -> PlanView {
         overhead_measured: plan.needs.overhead_measured,
         spilled: None,
         words: outlook.sentences(),
-        correction: None,
     }
 }

@@ -1,11 +1,11 @@
 //! Whether the server answers, and what it has loaded.
 
-use std::time::Duration;
-
-use super::{Core, Effect, Load, Now, Server};
+use super::{Core, Effect, Load, Now, Server, Warmed};
 use crate::base::duration;
 use crate::engine::retry;
-use crate::model::{EventKind, Failure, FailureClass, JobId, JobState, LoadOptions, Verdict};
+use crate::model::{
+    EventKind, Failure, FailureClass, JobId, JobState, LoadOptions, Parallel, Verdict,
+};
 
 /// Tries to load a model before its jobs are given up.
 const LOAD_TRIES: u32 = 5;
@@ -79,7 +79,7 @@ impl Core {
     pub(super) fn warmed(
         &mut self,
         options: &LoadOptions,
-        result: Result<Duration, Failure>,
+        result: Result<Warmed, Failure>,
         now: Now,
     ) {
         let Load::Warming {
@@ -95,17 +95,28 @@ impl Core {
         }
         let tries = tries + 1;
         match result {
-            Ok(took) => {
-                let text = format!("`{}` is loaded ({})", options.model, duration(took));
-                self.tell(None, EventKind::Loaded, text, now);
-                self.reload_told = Some(now.moment);
-                self.begin_tuning(options, now);
-                self.load = Load::Ready {
-                    options: options.clone(),
-                };
-            }
+            Ok(warmed) => self.is_loaded(options, &warmed, now),
             Err(failure) => self.not_loaded(options, tries, &failure, now),
         }
+    }
+
+    /// What the server says of the model, and what earlier runs have learnt of it, is known before
+    /// anything is sent.
+    fn is_loaded(&mut self, options: &LoadOptions, warmed: &Warmed, now: Now) {
+        let took = duration(warmed.took);
+        let text = format!("`{}` is loaded ({took})", options.model);
+        self.tell(None, EventKind::Loaded, text, now);
+        self.reload_told = Some(now.moment);
+        let first = self.jobs_that_want(options).next();
+        let first = first.and_then(|id| self.job(id));
+        let parallel = first.map_or(Parallel::Auto, |job| job.settings.parallel);
+        let lanes = self.learning.loaded(options, warmed, (parallel, now.stamp));
+        self.recall_lanes(options, lanes);
+        self.begin_tuning(options, now);
+        self.load = Load::Ready {
+            options: options.clone(),
+        };
+        self.heard_loaded(warmed.loaded.as_slice(), now);
     }
 
     fn not_loaded(&mut self, options: &LoadOptions, tries: u32, failure: &Failure, now: Now) {

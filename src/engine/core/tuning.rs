@@ -15,7 +15,7 @@ impl Core {
     }
 
     /// What was found for what is loaded, where that was left to be found.
-    pub fn lanes_found(&self) -> Option<(&LoadOptions, u32)> {
+    pub(super) fn lanes_found(&self) -> Option<(&LoadOptions, u32)> {
         let load = self.loaded()?;
         Some((load, self.tuners.get(load)?.found()?))
     }

@@ -17,16 +17,12 @@ use tokio::time::{Instant, sleep_until};
 use super::board::Board;
 use super::core::{Core, Effect, Input, Now, Ticket};
 use super::handle::{Ask, Handle};
-use super::learning::Learning;
 use super::sampling::Sampling;
 use super::tasks::{Patience, Tasks};
 use crate::base::{Moment, Stamp};
-use crate::context::ModelShape;
 use crate::gpu::Sampler;
 use crate::inference::Server;
-use crate::model::{
-    CommandError, Done, Event, EventKind, GuardLimits, LoadOptions, RequestId, Snapshot,
-};
+use crate::model::{CommandError, Done, Event, EventKind, GuardLimits, RequestId, Snapshot};
 use crate::store::{Reply, Store, StoreError, Write, Writer};
 
 /// Snapshots are at least this far apart.
@@ -108,7 +104,7 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     store.recover()?;
     let jobs = store.jobs()?;
     let failed = store.failed()?;
-    let learning = Learning::new(store.profiles()?.all);
+    let known = store.profiles()?.all;
     let reuse = store.reuse()?;
     let (replies_in, replies) = mpsc::channel(REPLIES);
     let (writer, thread) = Writer::start(store, replies_in)?;
@@ -119,7 +115,7 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     for one in failed {
         board.failed_before(one);
     }
-    let mut core = Core::new(jobs);
+    let mut core = Core::new(jobs).knowing(known);
     if let Some(limits) = options.guard {
         core = core.guarded_by(limits, TimeZone::system());
     }
@@ -130,8 +126,6 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
     let driver = Driver {
         core,
         board,
-        learning,
-        shape: None,
         tasks: Tasks::new(server),
         patience: Patience {
             first_byte: options.first_byte,
@@ -157,9 +151,6 @@ pub fn start<S: Server>(parts: Parts<S>) -> Result<(Handle, Engine), EngineError
 struct Driver<S> {
     core: Core,
     board: Board,
-    learning: Learning,
-    /// The shape of the model that was last asked about.
-    shape: Option<(LoadOptions, ModelShape)>,
     tasks: Tasks<S>,
     patience: Patience,
     writer: Writer,
@@ -207,7 +198,6 @@ impl<S: Server> Driver<S> {
             changed = true;
         }
         self.publish();
-        self.store_learnt(true);
         self.finish(replies, thread).await
     }
 
@@ -277,7 +267,7 @@ impl<S: Server> Driver<S> {
                 self.step(Input::Work(scope));
             }
             Some(Ask::Look) => self.readings_awaited = true,
-            Some(Ask::Card(card)) => self.learning.card(card),
+            Some(Ask::Card(card)) => self.step(Input::Card(card)),
             Some(Ask::Writer(reply)) => drop(reply.send(self.writer.clone())),
             Some(Ask::Stop(drain)) => self.step(Input::Stop(drain)),
             // Nobody is left to ask for anything.
@@ -289,14 +279,8 @@ impl<S: Server> Driver<S> {
         for effect in effects {
             match effect {
                 Effect::Write(write, ticket) => self.write(write, ticket),
-                Effect::Send(sending) => {
-                    self.learning.sent(&sending, Stamp::now());
-                    self.tasks.send(*sending, self.patience);
-                }
-                Effect::Abort(request) => {
-                    self.learning.dropped(request);
-                    self.tasks.abort(request);
-                }
+                Effect::Send(sending) => self.tasks.send(*sending, self.patience),
+                Effect::Abort(request) => self.tasks.abort(request),
                 Effect::Look(load) => self.tasks.look(load),
                 Effect::Warm(load, needed) => self.tasks.warm(load, needed),
                 Effect::AbortWarm => self.tasks.abort_warm(),
@@ -346,10 +330,9 @@ impl<S: Server> Driver<S> {
 
     fn publish(&mut self) {
         let now = self.now();
-        self.store_learnt(false);
         let overview = self.core.overview(now.moment);
         if let Some(job) = overview.active {
-            self.board.causes(job, &self.learning.causes(job));
+            self.board.causes(job, &self.core.reuse_causes(job));
         }
         let mut snapshot = self.board.snapshot(overview, now.moment, now.stamp);
         self.tasks.fill_in(&mut snapshot.lanes, self.core.loaded());

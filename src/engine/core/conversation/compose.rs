@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::Known;
 use super::draft::{Cut, Draft, Measure, Order, SHORTER_TRIES};
 use super::prompt::Prompt;
 use super::sent::{Refused, Sent};
@@ -39,12 +38,11 @@ impl Core {
         let history = talk.map_or(&[][..], |talk| talk.before(request.id));
         let mut draft = Draft::of(&prompt, history);
         let measure = Measure {
-            known: &self.known,
-            load,
+            calibration: self.learning.calibration(load),
             scale: self.prompts.refused(request.id).map_or(1.0, |it| it.scale),
         };
-        let budget = self.known.budget(load, &settings, prompt.cap);
-        let is_known = self.known.told_window(load).is_some() || order.refused > 0;
+        let budget = self.budget(load, &settings, prompt.cap);
+        let is_known = self.learning.told_window(load).is_some() || order.refused > 0;
         let is_watched = talk.is_some() || (settings.on_overflow == Overflow::Trim && is_known);
         if is_watched
             && (!draft.fit_history(measure, &budget, order) || order.refused > 0)
@@ -145,23 +143,19 @@ impl Core {
         self.tell(Some(job), EventKind::Trimmed, text, now);
     }
 
-    /// Learns from an answer, and adds it to its conversation.
-    pub(in crate::engine::core) fn learn_from_answer(&mut self, flight: &Flight, answer: &Answer) {
+    /// Adds an answer to its conversation.
+    pub(in crate::engine::core) fn remember(&mut self, flight: &Flight, answer: &Answer) {
         let request = flight.request.id;
         let sent = self.prompts.back(request);
         self.prompts.ended(request);
         let talk = self.conversations.leave(request);
-        if let Some(sent) = sent {
-            self.known.answered(&flight.load, sent.bytes, answer);
-            if let Some(talk) = talk {
-                talk.add(request, sent.own, answer);
-            }
+        if let Some((sent, talk)) = sent.zip(talk) {
+            talk.add(request, sent.own, answer);
         }
     }
 
-    /// Learns from a failure. Returns whether the request is to be sent again with a shorter
-    /// prompt.
-    pub(in crate::engine::core) fn learn_from_failure(
+    /// Whether a request that failed is to be sent again with a shorter prompt.
+    pub(in crate::engine::core) fn is_shortened(
         &mut self,
         flight: &Flight,
         failure: &Failure,
@@ -170,14 +164,13 @@ impl Core {
         let Some(sent) = self.prompts.back(request) else {
             return false;
         };
-        self.known.failed(&flight.load, sent.bytes, failure);
         let before = self.prompts.refused(request);
         let times = before.map_or(0, |it| it.times) + 1;
         let is_too_long = failure.class == FailureClass::ContextLength;
         if !is_too_long || !sent.is_compressible || times > SHORTER_TRIES {
             return false;
         }
-        let estimated = self.known.calibration(&flight.load).careful(sent.bytes);
+        let estimated = self.learning.calibration(&flight.load).careful(sent.bytes);
         let scale = match failure.need {
             Some(need) => need.prompt.0 as f64 / estimated.0.max(1) as f64,
             None => before.map_or(1.0, |it| it.scale) * BLIND_SCALE,
@@ -185,6 +178,12 @@ impl Core {
         let scale = scale.max(1.0);
         self.prompts.refuse(request, Refused { times, scale });
         true
+    }
+
+    fn budget(&self, load: &LoadOptions, settings: &JobSettings, cap: Option<u64>) -> Budget {
+        let cap = Tokens(cap.unwrap_or(u64::from(settings.max_tokens)));
+        let (window, share) = (self.learning.window(load), settings.safe_share);
+        Budget::of(window, cap, share, self.learning.usable(load))
     }
 
     /// The context windows of a job, and the last trims of all.
@@ -205,24 +204,16 @@ impl Core {
         let Some(load) = load.or_else(|| entry.job.load_options(0)) else {
             return view;
         };
-        let window = self.known.told_window(&load);
-        let budget = self.known.budget(&load, &entry.settings, None);
+        let window = self.learning.told_window(&load);
+        let budget = self.budget(&load, &entry.settings, None);
         ContextView {
             mode: entry.settings.mode,
             window,
             safe: window.map(|_| budget.safe()),
-            peak: self.known.peak(&load),
-            error: self.known.calibration(&load).error(),
+            peak: self.learning.peak(&load),
+            error: self.learning.calibration(&load).error(),
             ..view
         }
-    }
-}
-
-impl Known {
-    fn budget(&self, load: &LoadOptions, settings: &JobSettings, cap: Option<u64>) -> Budget {
-        let cap = Tokens(cap.unwrap_or(u64::from(settings.max_tokens)));
-        let (window, share) = (self.window(load), settings.safe_share);
-        Budget::of(window, cap, share, self.usable(load))
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::Exchange;
 use super::prompt::{Message, Prompt, bytes};
-use super::{Exchange, Known};
-use crate::context::{Budget, Fit, Role, Trigger, Turn, fit, least};
-use crate::model::{LoadOptions, Overflow, RequestId, Tokens, TrimPolicy, TrimReason};
+use crate::context::{Budget, Calibration, Fit, Role, Trigger, Turn, fit, least};
+use crate::model::{Overflow, RequestId, Tokens, TrimPolicy, TrimReason};
 
 /// Times that a prompt is made shorter because the server refused it.
 pub(super) const SHORTER_TRIES: u32 = 3;
@@ -46,16 +46,15 @@ pub(super) struct Cut {
 
 /// Makes tokens of bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Measure<'a> {
-    pub(super) known: &'a Known,
-    pub(super) load: &'a LoadOptions,
+pub(super) struct Measure {
+    pub(super) calibration: Calibration,
     /// By how much estimates of this prompt were too low.
     pub(super) scale: f64,
 }
 
-impl Measure<'_> {
+impl Measure {
     pub(super) fn tokens(&self, bytes: u64) -> Tokens {
-        let careful = self.known.calibration(self.load).careful(bytes);
+        let careful = self.calibration.careful(bytes);
         Tokens((careful.0 as f64 * self.scale).ceil() as u64)
     }
 }
@@ -71,12 +70,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Leaves out what has to go of the history. Returns whether the rest fits.
-    pub(super) fn fit_history(
-        &mut self,
-        measure: Measure<'_>,
-        budget: &Budget,
-        order: Order,
-    ) -> bool {
+    pub(super) fn fit_history(&mut self, measure: Measure, budget: &Budget, order: Order) -> bool {
         let (kept, policy, fits) = fitted(&self.exchanges(measure), budget, order);
         let before = self.messages();
         let stays: BTreeSet<usize> = kept.kept.iter().copied().collect();
@@ -95,7 +89,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Leaves out what has to go of the request's own turns.
-    pub(super) fn fit_own(&mut self, measure: Measure<'_>, budget: &Budget, order: Order) {
+    pub(super) fn fit_own(&mut self, measure: Measure, budget: &Budget, order: Order) {
         let system = turn(Role::System, measure.tokens(self.prompt.system_bytes()));
         let own = self.own.iter().map(|message| Turn {
             marked: message.is_marked,
@@ -116,7 +110,7 @@ impl<'a> Draft<'a> {
     /// The whole as trimming sees it: an exchange is one question and one answer, whatever it
     /// consists of, and the request's own turns are one question, so that each stays or goes as a
     /// whole.
-    fn exchanges(&self, measure: Measure<'_>) -> Vec<Turn> {
+    fn exchanges(&self, measure: Measure) -> Vec<Turn> {
         let system = turn(Role::System, measure.tokens(self.prompt.system_bytes()));
         let history = self.history.iter().flat_map(|exchange| {
             let (question, answer) = (&exchange.question, &exchange.answer);

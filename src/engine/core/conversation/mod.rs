@@ -8,20 +8,16 @@
 
 mod compose;
 mod draft;
-mod known;
 mod prompt;
 mod sent;
 
 use std::collections::{BTreeMap, HashMap};
 
 use self::prompt::{Beginning, Message, Prompt};
-use super::tuner::Tuner;
 use super::{Core, Effect};
-use crate::model::{Answer, JobId, LoadOptions, Mode, RequestId, Tokens};
+use crate::model::{Answer, JobId, Mode, RequestId, Tokens};
 use crate::store::{Claimed, Recalled, RecalledExchange, Unit, Write};
 
-pub(super) use known::Known;
-pub use known::Learned;
 pub(super) use sent::Prompts;
 
 /// Bytes of stored text that are recalled for each token of the window: more than any text has.
@@ -258,7 +254,7 @@ impl Core {
             return;
         }
         let load = self.jobs.get(&unit.job).and_then(|entry| entry.load(unit));
-        let window = load.map_or(Tokens(0), |load| self.known.window(&load));
+        let window = load.map_or(Tokens(0), |load| self.learning.window(&load));
         let bytes = window.0.saturating_mul(RECALLED_BYTES);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         self.conversations.units.insert(unit, Memory::Asked);
@@ -284,20 +280,7 @@ impl Core {
     pub(super) fn leave(&mut self, request: RequestId) {
         self.conversations.leave(request);
         self.prompts.ended(request);
-    }
-
-    /// What was learnt of a model and its load options so far, to be kept for the next run.
-    pub fn learned(&self, load: &LoadOptions) -> Learned {
-        Learned {
-            lanes: self.tuners.get(load).and_then(Tuner::found),
-            ..self.known.learned(load)
-        }
-    }
-
-    /// Takes over what was learnt in an earlier run.
-    pub fn recall_learned(&mut self, load: &LoadOptions, learned: Learned) {
-        self.recall_lanes(load, learned.lanes);
-        self.known.recall(load, learned);
+        self.learning.dropped(request);
     }
 
     /// A job is over: its conversations are on disk.

@@ -8,10 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::context::{Role, is_marked};
+use crate::intake::message_bytes;
 use crate::model::{Answer, AnswerBody, Endpoint};
-
-/// What Ollama 0.33 takes a picture for is 768 tokens; as bytes of text that is about this.
-const PICTURE_BYTES: u64 = 3_072;
 
 /// A prompt.
 #[derive(Debug)]
@@ -37,7 +35,7 @@ pub(super) struct Message {
     pub(super) json: Arc<str>,
     /// Who speaks.
     pub(super) role: Role,
-    /// Bytes of text in it, its frame included: every message costs tokens for its frame, too.
+    /// Bytes of it that are read as text, as [`message_bytes`] counts them.
     pub(super) bytes: u64,
     /// Whether it asks to be kept.
     pub(super) is_marked: bool,
@@ -56,14 +54,6 @@ struct Body<'a> {
 struct Frame<'a> {
     #[serde(borrow)]
     role: Cow<'a, str>,
-    content: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Part<'a> {
-    #[serde(borrow)]
-    image_url: Option<&'a RawValue>,
-    input_audio: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -89,6 +79,7 @@ impl Prompt {
             return None;
         }
         let tools = body.tools.map_or("", RawValue::get);
+        let tools = if tools == "[]" { "" } else { tools };
         let cap = body.max_completion_tokens.or(body.max_tokens);
         Some(Self {
             tools: tools.to_owned(),
@@ -135,7 +126,7 @@ impl Message {
         let json = raw.get();
         Some(Self {
             role,
-            bytes: json.len() as u64 - pictures(frame.content),
+            bytes: message_bytes(json),
             // Few messages have a bracket at all, and looking for one is fast.
             is_marked: json.contains('[') && is_marked(json),
             json: json.into(),
@@ -158,7 +149,7 @@ impl Message {
         let json = serde_json::to_string(&Answered { role, content }).ok()?;
         Some(Self {
             role: Role::Assistant,
-            bytes: json.len() as u64,
+            bytes: message_bytes(&json),
             is_marked: is_marked(content),
             json: json.into(),
         })
@@ -168,20 +159,6 @@ impl Message {
 /// Bytes of all messages.
 pub(super) fn bytes(messages: &[Message]) -> u64 {
     messages.iter().map(|message| message.bytes).sum()
-}
-
-/// What pictures and sounds have more than the text that they count as.
-fn pictures(content: Option<&RawValue>) -> u64 {
-    let Some(list) = content.map(RawValue::get).filter(|it| it.starts_with('[')) else {
-        return 0;
-    };
-    let parts: Vec<Part<'_>> = serde_json::from_str(list).unwrap_or_default();
-    let media = parts
-        .iter()
-        .filter_map(|it| it.image_url.or(it.input_audio));
-    media
-        .map(|it| (it.get().len() as u64).saturating_sub(PICTURE_BYTES))
-        .sum()
 }
 
 #[cfg(test)]

@@ -59,6 +59,11 @@ impl Prompts {
         self.sent.insert(request, sent);
     }
 
+    /// Bytes of a prompt as it was sent; `None` where its body was sent as it is.
+    pub(in crate::engine::core) fn bytes(&self, request: RequestId) -> Option<u64> {
+        self.sent.get(&request).map(|sent| sent.bytes)
+    }
+
     /// What came back, whatever it was.
     pub(super) fn back(&mut self, request: RequestId) -> Option<Sent> {
         self.sent.remove(&request)

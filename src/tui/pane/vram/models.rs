@@ -161,7 +161,6 @@ mod tests {
             overhead_measured,
             spilled,
             words: Vec::new(),
-            correction: None,
         };
         let split = split_by(&card(None), &[], Some(&plan));
         assert_eq!(split.as_deref(), expected);
