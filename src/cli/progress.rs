@@ -133,20 +133,18 @@ impl<'a> Progress<'a> {
 
     /// Why the job does not go on, or what it does instead of running.
     fn reason(&self, job: &JobView) -> Option<Part> {
-        if !matches!(job.state, JobState::Queued | JobState::Running) {
-            let word = job.state.to_string();
-            return Some(match job.state.why() {
-                Some(why) => {
-                    Part::new(Rank::Reason, format!("{word}: {}", shown(why))).or_short(word)
-                }
-                None => Part::new(Rank::Reason, word),
-            });
+        if !job.state.is_runnable() {
+            return Some(standing(&job.state));
         }
-        // What is known of the server says more than that it is waited for.
-        self.server_reason().or_else(|| {
+        // What is known of the server says more than that it is waited for, and both say more than
+        // that the last answers are on their way.
+        let waiting = || {
             let waiting = self.snapshot.waiting.as_ref()?;
             Some(Part::new(Rank::Reason, shown(waiting)))
-        })
+        };
+        let reason = self.server_reason().or_else(waiting);
+        let is_finishing = job.state == JobState::Finishing;
+        reason.or_else(|| is_finishing.then(|| standing(&job.state)))
     }
 
     fn server_reason(&self) -> Option<Part> {
@@ -164,6 +162,15 @@ impl<'a> Progress<'a> {
                 Some(Part::new(Rank::Reason, text).or_short("server down"))
             }
         }
+    }
+}
+
+/// The state of a job that does not run, with what stopped it.
+fn standing(state: &JobState) -> Part {
+    let word = state.to_string();
+    match state.why() {
+        Some(why) => Part::new(Rank::Reason, format!("{word}: {}", shown(why))).or_short(word),
+        None => Part::new(Rank::Reason, word),
     }
 }
 

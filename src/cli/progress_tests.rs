@@ -236,6 +236,17 @@ fn as_json() {
 }
 
 #[test]
+fn why_the_last_answers_are_not_stored_is_told() {
+    let why = "no room is left for the database";
+    let seen = with(|job, snapshot| {
+        job.state = JobState::Finishing;
+        snapshot.waiting = Some(why.to_owned());
+    });
+    let line = Progress::of(&seen, None).plain();
+    assert!(line.ends_with(why), "{line}");
+}
+
+#[test]
 fn without_a_name_the_active_job_is_meant_or_the_next_that_is_not_over() {
     let view = |id, state| JobView {
         id: JobId(id),

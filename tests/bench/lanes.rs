@@ -3,8 +3,8 @@
 //! given. The lanes that were found, after how many answers, and the share of the best fixed
 //! setting are printed.
 //!
-//! `cargo bench --bench lanes` takes the 2,000 requests of `docs/PERFORMANCE.md`, and
-//! `cargo bench --bench lanes -- 400` another number.
+//! `cargo bench --bench lanes` takes 2,000 requests, `cargo bench --bench lanes -- 400` another
+//! number.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -200,19 +200,41 @@ fn another_version_of_the_server_is_told() {
     })]);
     let before = Script::default().version;
     stage.work_off(&batch(2), "").finished.with(0);
-    let queue = rusqlite::Connection::open(stage.data().join("queue.db")).unwrap();
-    let mut told = queue
-        .prepare("SELECT text FROM event WHERE text LIKE '%is version%'")
-        .unwrap();
-    let told: Vec<String> = told
-        .query_map([], |row| row.get(0))
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap();
     assert_eq!(
-        told,
+        told(&stage, "is version"),
         [format!("the server is version 0.34.1 now; it was {before}")]
     );
+}
+
+#[test]
+fn a_reload_by_another_client_is_told_once() {
+    let reload = Fault {
+        when: When {
+            nth: Some(2),
+            ..When::default()
+        },
+        action: Action::ForeignReload { num_ctx: 512 },
+    };
+    // Shorter loads may be the usual few milliseconds on a machine that is slow.
+    let stage = Stage::with(Script {
+        load_ms: 700,
+        faults: vec![reload],
+        ..Script::instant()
+    });
+    stage.work_off(&batch(4), "").finished.with(0);
+    let told = told(&stage, "was loaded again");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("another client"), "{told:?}");
+}
+
+/// What the log tells that holds these words.
+fn told(stage: &Stage, words: &str) -> Vec<String> {
+    let queue = rusqlite::Connection::open(stage.data().join("queue.db")).unwrap();
+    let mut found = queue
+        .prepare("SELECT text FROM event WHERE instr(text, ?1) ORDER BY id")
+        .unwrap();
+    let texts = found.query_map([words], |row| row.get(0)).unwrap();
+    texts.collect::<Result<_, _>>().unwrap()
 }
 
 #[test]

@@ -182,3 +182,44 @@ fn assert_is_result(line: &Value) {
         "one of them: {line}"
     );
 }
+
+/// The tests of this crate as they are named on its command line, without their cases.
+fn tests_of(folder: &Path, module: &str, names: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let inner = match stem.as_str() {
+            "main" | "mod" => module.to_owned(),
+            stem => format!("{module}{stem}::"),
+        };
+        if path.is_dir() {
+            tests_of(&path, &inner, names);
+            continue;
+        }
+        let functions = text(&path);
+        let functions = functions.lines().filter_map(|line| {
+            let line = line.trim_start();
+            let after = line.strip_prefix("async ").unwrap_or(line);
+            after.strip_prefix("fn ")?.split(['(', '<']).next()
+        });
+        names.extend(functions.map(|name| format!("{inner}{name}")));
+    }
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut tests = Vec::new();
+    tests_of(&root.join("tests/it"), "", &mut tests);
+    let document = text(&root.join("docs/TESTING.md"));
+    let faults = document.lines().filter(|line| line.starts_with("| "));
+    let quoted = faults.flat_map(|line| line.split('`').skip(1).step_by(2));
+    let named: Vec<&str> = quoted
+        .filter(|word| word.contains("::") && !word.contains('/'))
+        .collect();
+    assert!(named.len() > 40, "{named:#?}");
+    for name in named {
+        let known = |test: &String| test == name || test.starts_with(&format!("{name}::"));
+        assert!(tests.iter().any(known), "no test is called `{name}`");
+    }
+}

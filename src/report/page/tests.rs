@@ -254,6 +254,16 @@ fn what_is_not_known_is_not_made_up() {
     assert_eq!(written(&waiting(), Format::Csv).lines().count(), 1);
 }
 
+#[test]
+fn a_clock_that_was_set_back_leaves_the_time_unknown() {
+    let mut report = report("");
+    report.job.started = report.job.finished.map(|at| Stamp(at.0 + 1));
+    let told = written(&report, Format::Markdown);
+    let mut lines = told.lines();
+    let took = lines.find(|line| line.contains("Time from the start"));
+    assert!(took.is_some_and(|line| line.contains("n/a")), "{took:?}");
+}
+
 /// Holds a page to XML: every tag is closed in order, every `<` and `&` begins something known.
 /// Returns the names of the tags and the attributes.
 #[track_caller]

@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use batchtop::model::RequestState;
 use batchtop::simulator::{Answers, Length, Script};
+use batchtop::store::Reader;
 
-use crate::support::{Finished, Room, Running, Signal, Stage, batch, until};
+use crate::support::{Finished, Room, Running, Signal, Stage, batch, times, until};
 
 /// Answers that take half a second each: with four lanes, this many take most of a minute.
 const REQUESTS: usize = 400;
@@ -27,9 +28,14 @@ fn without_room(stage: &Stage, blocks: u32, arguments: &str) -> Finished {
     behind(stage, &format!("ulimit -f {blocks};"), arguments).ends()
 }
 
-/// The requests of the first job whose answers are stored.
+/// The requests of the newest job whose answers are stored.
 fn stored(stage: &Stage) -> BTreeSet<String> {
-    let rows = stage.rows(1).into_iter();
+    let reader = Reader::open(&stage.data()).unwrap();
+    let jobs = reader.map(|reader| reader.jobs().unwrap());
+    let Some(job) = jobs.and_then(|jobs| jobs.into_iter().map(|job| job.id.0).max()) else {
+        return BTreeSet::new();
+    };
+    let rows = stage.rows(job).into_iter();
     rows.filter(|(_, (state, _))| *state == RequestState::Done)
         .map(|(id, _)| id)
         .collect()
@@ -141,6 +147,40 @@ fn a_run_can_be_ended_while_the_disk_is_full_and_what_was_stored_is_not_asked_ag
         let marker = entry.marker.unwrap_or_default();
         assert!(!before.contains(&marker), "{marker} was stored");
     }
+}
+
+/// So much room is enough for a whole run of the batch below, in blocks.
+const PLENTY: usize = 1_500;
+
+#[test]
+fn wherever_room_ends_nothing_is_lost_and_the_run_goes_on_with_more() {
+    let stage = Stage::with(instant())
+        .set("BATCHTOP_PROGRESS_EVERY", "100ms")
+        .set("BATCHTOP_DRAIN", "200ms");
+    stage.write("b.jsonl", batch(REQUESTS));
+    let steps = times(8, 100);
+    for step in 0..steps {
+        let (before, seen) = (stored(&stage), stage.asked().len());
+        let room = format!("ulimit -f {};", PLENTY * step / steps);
+        let run = behind(&stage, &room, "run b.jsonl --parallel 4");
+        let told = [
+            "no room is left",
+            "the answers are safe in the queue",
+            " is done: ",
+        ];
+        let heard = run.says_one_of(&told);
+        // What waits for room waits until it is asked to end. The others are about to end anyway.
+        run.signal(Signal::Interrupt);
+        let finished = run.ends();
+        assert!(!finished.err.contains("panicked"), "{finished:?}");
+        for entry in stage.asked().split_off(seen) {
+            let marker = entry.marker.unwrap_or_default();
+            assert!(!before.contains(&marker), "{marker} was stored; {heard}");
+        }
+        assert!(before.is_subset(&stored(&stage)), "{heard}");
+    }
+    let outcome = stage.outcome(stage.run("run b.jsonl --parallel 4").with(0));
+    assert_eq!((outcome.answers.len(), outcome.errors.len()), (REQUESTS, 0));
 }
 
 #[test]

@@ -31,6 +31,22 @@ fn a_folder_that_cannot_be_made_is_named() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_in_which_nobody_may_write_is_named() {
+    let stage = Stage::new();
+    stage.write("b.jsonl", batch(1));
+    // Not even root may make a file there.
+    for command in ["run b.jsonl", "enqueue b.jsonl", "work"] {
+        stage
+            .run(&format!("{command} --data-dir /proc/self"))
+            .with(2)
+            .saying("`/proc/self/owner.lock`")
+            .saying("--data-dir");
+    }
+    assert!(stage.asked().is_empty());
+}
+
 /// Whether this user may write everywhere, as root may, so that permissions keep nobody out.
 fn may_write(folder: &Path) -> bool {
     std::fs::write(folder.join("probe"), "").is_ok()

@@ -90,6 +90,15 @@ impl Running {
         self.waits_for(text, || self.err.so_far().contains(text).then_some(()));
     }
 
+    /// Waits until it has said one of these on standard error, and returns which.
+    #[track_caller]
+    pub(crate) fn says_one_of<'a>(&self, texts: &[&'a str]) -> &'a str {
+        self.waits_for(&texts.join("` or `"), || {
+            let said = self.err.so_far();
+            texts.iter().copied().find(|text| said.contains(text))
+        })
+    }
+
     /// Waits for the first line on standard output.
     #[track_caller]
     pub(crate) fn first_line(&self) -> String {

@@ -105,16 +105,22 @@ fn span(report: &Report) -> i64 {
     passed(report, report.until()).max(1)
 }
 
+/// From the start of the job to its end, or until now.
+fn took(report: &Report) -> Option<Duration> {
+    let job = &report.job;
+    if job.finished.is_some() {
+        return job.took();
+    }
+    let millis = u64::try_from(span(report)).ok()?;
+    job.started.map(|_| Duration::from_millis(millis))
+}
+
 fn result(report: &Report) -> Section {
     let (job, counts) = (&report.job, &report.job.counts);
     let state = match job.state.why() {
         Some(why) => format!("{}: {why}", job.state),
         None => job.state.to_string(),
     };
-    let took = job.started.map(|_| {
-        let millis = u64::try_from(span(report)).unwrap_or(0);
-        duration(Duration::from_millis(millis))
-    });
     let of_all = |part: u64| format!("{} ({})", count(part), share(part, counts.total));
     let mut facts = vec![
         ("State", state),
@@ -125,7 +131,7 @@ fn result(report: &Report) -> Section {
         ("Without an end yet", of_all(counts.left())),
         ("Started", known(job.started.map(Stamp::rfc3339))),
         ("Finished", known(job.finished.map(Stamp::rfc3339))),
-        ("Time from the start", known(took)),
+        ("Time from the start", known(took(report).map(duration))),
         ("Tokens read", count(counts.prompt_tokens.0)),
         ("Tokens written", count(counts.answer_tokens.0)),
     ];
