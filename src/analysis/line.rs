@@ -27,7 +27,8 @@ impl LineError {
     pub const fn cure(self) -> &'static str {
         match self {
             Self::NotJson => {
-                "if it is the last line, the file was cut off: fetch or export it again"
+                "each line is one JSON object; where only the last is none, the file was cut off: fetch or \
+                 export it again"
             }
             Self::Request => "name the result file; `batchtop check` looks at batch files",
             Self::NotAResult => "name a result file of batchtop, OpenAI or vLLM",

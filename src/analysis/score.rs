@@ -77,7 +77,7 @@ static FRACTION: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?:^|[^\d/.,-])(\d{1,3}(?:[.,]\d{1,2})?\s?/\s?(?:5|10|20|100))(?:[^\d/]|$)").ok()
 });
 static WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)\b(?:score|rating|grade|points)\b["'*_`]{0,3}\s*(?:is|of|[:=])\s*["'*_`]{0,3}(-?\d{1,6}(?:[.,]\d{1,3})?)"#).ok()
+    Regex::new(r#"(?i)\b(?:score|rating|grade|points)\b["'*_`]{0,3}\s*(?:is|of|[:=])\s*["'*_`]{0,3}\s*(-?\d{1,6}(?:[.,]\d{1,3})?)"#).ok()
 });
 
 fn detect(text: &str) -> Option<(Spot, Score)> {
@@ -87,6 +87,10 @@ fn detect(text: &str) -> Option<(Spot, Score)> {
             .find_map(|name| value.get(name).map(|found| (*name, found)));
         return named.map(|(name, found)| (Spot::Field(name.to_owned()), score(found)));
     }
+    // Half an object: what is cut off within may be half a number.
+    if inner(text).starts_with('{') {
+        return None;
+    }
     let head = head(text);
     let first = |pattern: &Option<Regex>, spot: Spot| {
         let groups = pattern.as_ref()?.captures(head)?;
@@ -95,17 +99,23 @@ fn detect(text: &str) -> Option<(Spot, Score)> {
     first(&FRACTION, Spot::Fraction).or_else(|| first(&WORDS, Spot::Words))
 }
 
-/// The object that an answer is, a code fence around it taken off.
+/// The object that an answer is or begins with.
 fn json(text: &str) -> Option<Value> {
-    let text = text.trim();
-    let inner = text.strip_prefix("```").map_or(text, |fenced| {
-        let fenced = fenced.strip_prefix("json").unwrap_or(fenced);
-        fenced.strip_suffix("```").unwrap_or(fenced)
-    });
-    if !inner.trim_start().starts_with(['{', '[']) {
+    let inner = inner(text);
+    if !inner.starts_with(['{', '[']) {
         return None;
     }
-    serde_json::from_str(inner).ok()
+    let mut values = serde_json::Deserializer::from_str(inner).into_iter();
+    values.next()?.ok()
+}
+
+/// An answer without the code fence before it.
+fn inner(text: &str) -> &str {
+    let text = text.trim_start();
+    text.strip_prefix("```").map_or(text, |fenced| {
+        let fenced = fenced.strip_prefix("json").unwrap_or(fenced);
+        fenced.trim_start()
+    })
 }
 
 fn score(value: &Value) -> Score {
@@ -152,10 +162,15 @@ mod tests {
     #[case(r#"{"score": "high"}"#, Some((field("score"), Score::Invalid)))]
     #[case(r#"{"score": null}"#, Some((field("score"), Score::Invalid)))]
     #[case(r#"{"reason": "none"}"#, None)]
+    #[case("{\"score\": 7}\n\nThat is because of 3/10.", Some((field("score"), Score::Valid(7.0))))]
+    #[case(r#"{"score": 6"#, None)]
+    #[case("```json\n{\"score\": 6, \"reason\": \"3/10", None)]
+    #[case("[9/10]", Some((Spot::Fraction, Score::Valid(9.0))))]
     #[case("I give it 8/10.", Some((Spot::Fraction, Score::Valid(8.0))))]
     #[case("7,5 / 10", Some((Spot::Fraction, Score::Valid(7.5))))]
     #[case("11/10 would hire", Some((Spot::Fraction, Score::Invalid)))]
     #[case("on 8/10/2024", None)]
+    #[case("**Score:** 9", Some((Spot::Words, Score::Valid(9.0))))]
     #[case("**Score**: 9", Some((Spot::Words, Score::Valid(9.0))))]
     #[case("The rating is 3.", Some((Spot::Words, Score::Valid(3.0))))]
     #[case("No idea, 7 candidates", None)]

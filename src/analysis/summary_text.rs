@@ -104,6 +104,7 @@ impl Reading {
             let first = lines.first?;
             let what = match lines.count {
                 1 => format!("line {first}: {error}"),
+                2 => format!("line {first} and one other: {error}"),
                 more => format!("line {first} and {} others: {error}", count(more - 1)),
             };
             Some((what, error.cure()))

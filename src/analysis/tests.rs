@@ -84,7 +84,7 @@ fn cut_off_mixed_and_other_files_are_told_apart() {
         what(mixed),
         [
             "line 3: the line is a request and not a result",
-            "line 4 and 1 others: the line has neither `response` nor `error`",
+            "line 4 and one other: the line has neither `response` nor `error`",
         ]
     );
     let (_, nothing) = analyzed("", ScoreRule::Detect);

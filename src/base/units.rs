@@ -41,15 +41,18 @@ pub fn bytes(number: u64) -> String {
 }
 
 /// A length of time at the precision one cares for: `840 ms`, `12.4 s`, `7 min 05 s`, `8 h 41 min`,
-/// `2 d 03 h`.
+/// `2 d 03 h`, `over 999 d`.
 pub fn duration(length: Duration) -> String {
+    /// Seconds beyond which nobody reads hours.
+    const LONGEST: u64 = 1_000 * 86_400 - 1;
     let seconds = length.as_secs();
     match seconds {
         0 => format!("{} ms", length.as_millis()),
         1..60 => format!("{:.1} s", length.as_secs_f64()),
         60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         3_600..86_400 => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
-        _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3_600 % 24),
+        86_400..=LONGEST => format!("{} d {:02} h", seconds / 86_400, seconds / 3_600 % 24),
+        _ => "over 999 d".to_owned(),
     }
 }
 
@@ -172,6 +175,9 @@ mod tests {
     #[case(425_000, "7 min 05 s")]
     #[case(31_260_000, "8 h 41 min")]
     #[case(183_600_000, "2 d 03 h")]
+    #[case(86_399_999_999, "999 d 23 h")]
+    #[case(86_400_000_000, "over 999 d")]
+    #[case(u64::MAX, "over 999 d")]
     fn durations(#[case] millis: u64, #[case] text: &str) {
         assert_eq!(duration(Duration::from_millis(millis)), text);
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::check::path;
 use super::context::Context;
 use super::flags::FileArg;
+use super::fresh::Output;
 use super::outcome::{End, Outcome, Trouble};
 use super::table_flags::{Analyze, ScoreFlags};
 use crate::analysis::{
@@ -18,7 +19,6 @@ use crate::analysis::{
 use crate::base::count;
 use crate::intake::open;
 use crate::model::{Job, JobName};
-use crate::report::Fresh;
 use crate::store::{FindError, Reader};
 
 /// Bytes that a compiled pattern may take; an endless one is refused.
@@ -75,13 +75,14 @@ fn tell(flags: &Analyze, summary: Summary, reading: &[Reading], context: &mut Co
     Ok(End::Done)
 }
 
-fn export(path: &Path, flags: &Analyze) -> Result<Export<Fresh>, Trouble> {
+fn export(path: &Path, flags: &Analyze) -> Result<Export<Output>, Trouble> {
     let columns = if flags.columns.is_empty() {
         Column::ALL.to_vec()
     } else {
         flags.columns.clone()
     };
-    let file = Fresh::create(path)?;
+    let made_of: Vec<_> = flags.results.iter().chain(&flags.requests).collect();
+    let file = Output::create(path, "--csv", &made_of)?;
     let requests = flags
         .requests
         .as_ref()

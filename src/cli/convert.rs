@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::check::path;
 use super::context::Context;
 use super::flags::FileArg;
+use super::fresh::Output;
 use super::outcome::{End, Outcome, Trouble};
 use super::table_flags::{Convert, ReadyTemplate, TableFormat};
 use crate::base::{bytes, count};
@@ -14,7 +15,6 @@ use crate::convert::{
     ConvertError, Converted, Flaw, Form, Preview, Reading, Recipe, RowProblem, Wording, convert,
 };
 use crate::intake::open;
-use crate::report::Fresh;
 
 /// The longest file of a template or schema that is read.
 const LONGEST_TEXT: u64 = 16 * 1024 * 1024;
@@ -28,8 +28,7 @@ pub(super) fn run(flags: &Convert, context: &mut Context) -> Outcome {
     let (converted, is_kept) = match &flags.output {
         _ if flags.preview.is_some() => (convert(input, &recipe, &reading, &mut io::sink())?, true),
         Some(FileArg::Path(output)) => {
-            refuse_same(&flags.file, output)?;
-            let mut file = Fresh::create(output)?;
+            let mut file = Output::create(output, "-o", &[&flags.file])?;
             let converted = convert(input, &recipe, &reading, &mut file)?;
             let is_kept = is_good(&converted, flags);
             if is_kept {
@@ -127,17 +126,6 @@ fn reading(flags: &Convert) -> Reading {
         previews: usize::from(flags.preview.unwrap_or(0)),
         ..Reading::default()
     }
-}
-
-/// Reading and writing one file would lose it when something goes wrong.
-fn refuse_same(input: &FileArg, output: &Path) -> Result<(), Trouble> {
-    let real = |path: &PathBuf| path.canonicalize().ok();
-    let same = real(&path(input)).is_some_and(|input| real(&output.to_path_buf()) == Some(input));
-    if same {
-        let what = format!("`{}` would be written over itself", output.display());
-        return Err(Trouble::new(what, "name another file with `-o`"));
-    }
-    Ok(())
 }
 
 fn preview(previews: &[Preview], context: &mut Context) -> Result<(), Trouble> {

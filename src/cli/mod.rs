@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod flags;
+mod fresh;
 pub mod measure_flags;
 pub mod output_flags;
 pub mod progress;

@@ -1,11 +1,11 @@
 //! `batchtop sample`: a batch of generated candidates that share one system prompt.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use super::args::Sample;
 use super::context::Context;
 use super::flags::FileArg;
+use super::fresh::Output;
 use super::outcome::{End, Outcome, Trouble};
 use super::say::SayError;
 use crate::sample::{SampleOptions, csv_header, csv_row, request_line};
@@ -13,14 +13,12 @@ use crate::sample::{SampleOptions, csv_header, csv_row, request_line};
 pub(super) fn run(flags: &Sample, context: &mut Context) -> Outcome {
     match &flags.output {
         Some(FileArg::Path(path)) => {
-            let written = File::create(path).and_then(|file| {
-                let mut file = BufWriter::new(file);
-                write(flags, &mut file).and_then(|()| file.flush())
-            });
-            written.map_err(|error| {
+            let mut file = Output::create(path, "-o", &[])?;
+            write(flags, &mut file).map_err(|error| {
                 let what = format!("cannot write `{}`: {error}", path.display());
-                Trouble::new(what, "name another file with `-o`")
+                Trouble::new(what, "see whether the disk is full")
             })?;
+            file.finish()?;
             context
                 .say
                 .note(&format!("{} candidates in {}", flags.count, path.display()));

@@ -1,24 +1,14 @@
 use rstest::rstest;
-use serde_json::json;
 
 use super::*;
+use crate::context::testing::{GIB, card, llama, wish, with};
 use crate::model::{CardMemory, CardProcess, Tokens};
-
-const GIB: u64 = 1 << 30;
 
 /// A Llama 3.1 8B of 5 GiB: 128 KiB a token.
 fn facts() -> ModelFacts {
-    let info = json!({
-        "general.architecture": "llama",
-        "llama.block_count": 32,
-        "llama.attention.head_count": 32,
-        "llama.attention.head_count_kv": 8,
-        "llama.embedding_length": 4096,
-        "llama.context_length": 131_072,
-    });
     ModelFacts {
         model: "llama3.1:8b".into(),
-        shape: ModelShape::of(info.as_object().unwrap()),
+        shape: ModelShape::of(&llama()),
         weights: Some(5 * GIB),
         num_ctx: None,
         own: None,
@@ -27,31 +17,16 @@ fn facts() -> ModelFacts {
     }
 }
 
-fn card(free: u64, runner: Option<u64>) -> Card {
-    let total = 16 * GIB;
+/// A card of 16 GiB of which so much is free, and so much is the runner's.
+fn shared(free: u64, runner: u64) -> Card {
     Card {
-        name: "RTX".into(),
-        memory: Some(CardMemory {
-            total,
-            used: total - free,
-            free,
-        }),
-        processes: runner.map(|memory| {
-            vec![CardProcess {
-                pid: 7,
-                name: Some("llama-server".into()),
-                memory: Some(memory),
-                busy_percent: None,
-            }]
-        }),
-        ..Card::default()
-    }
-}
-
-fn with(cards: Vec<Card>) -> Readings {
-    Readings {
-        cards,
-        ..Readings::default()
+        processes: Some(vec![CardProcess {
+            pid: 7,
+            name: Some("llama-server".into()),
+            memory: Some(runner),
+            busy_percent: None,
+        }]),
+        ..card(free)
     }
 }
 
@@ -59,14 +34,6 @@ fn elsewhere() -> Readings {
     Readings {
         absent: Some("the server is on another machine".into()),
         ..Readings::default()
-    }
-}
-
-fn wish(window: u64, slots: u32) -> Wish {
-    Wish {
-        window: Some(window),
-        slots,
-        cache: CacheType::F16,
     }
 }
 
@@ -83,14 +50,14 @@ fn loaded(size: u64, window: u64) -> LoadedModel {
 }
 
 #[rstest]
-#[case::fits(facts(), wish(8_192, 4), with(vec![card(16 * GIB, None)]),
+#[case::fits(facts(), wish(8_192, 4), with(vec![card(16 * GIB)]),
     &["llama3.1:8b: fits, 6.7 GB left (weights 5.4 GB + context 4.3 GB (4 × 8,192 tokens) + computing 805 MB = 10.5 GB, 17.2 GB free on the card)"])]
-#[case::spills(facts(), wish(65_536, 4), with(vec![card(16 * GIB, None)]),
+#[case::spills(facts(), wish(65_536, 4), with(vec![card(16 * GIB)]),
     &["llama3.1:8b: does not fit, part would run on the CPU: 24.4 GB too much (weights 5.4 GB + context 34.4 GB (4 × 65,536 tokens) + computing 805 MB = 40.5 GB, 17.2 GB free on the card)",
       "would fit: a window of 18,944 tokens, or 1 at a time with this window"])]
 #[case::no_card(facts(), wish(8_192, 1), elsewhere(),
     &["llama3.1:8b: weights 5.4 GB + context 1.1 GB (8,192 tokens) + computing 805 MB = 7.2 GB; whether it fits cannot be said: the server is on another machine"])]
-#[case::unknown_shape(ModelFacts { shape: ModelShape::of(&serde_json::Map::new()), ..facts() }, wish(8_192, 1), with(vec![card(16 * GIB, None)]),
+#[case::unknown_shape(ModelFacts { shape: ModelShape::of(&serde_json::Map::new()), ..facts() }, wish(8_192, 1), with(vec![card(16 * GIB)]),
     &["llama3.1:8b: weights 5.4 GB + context n/a (8,192 tokens) + computing 805 MB = n/a, 17.2 GB free on the card; whether it fits cannot be said: the server does not name the model's architecture"])]
 fn a_plan_is_one_or_two_sentences(
     #[case] facts: ModelFacts,
@@ -106,7 +73,7 @@ fn a_plan_is_one_or_two_sentences(
 #[case::only_the_allowance_is_short(20_000, false)]
 #[case::fits(8_192, false)]
 fn only_what_surely_does_not_fit_is_refused(#[case] window: u64, #[case] expected: bool) {
-    let readings = with(vec![card(16 * GIB, None)]);
+    let readings = with(vec![card(16 * GIB)]);
     let outlook = facts().outlook(&wish(window, 4), &readings);
     assert_eq!(outlook.surely_spills(), expected);
     let blind = facts().outlook(&wish(window, 4), &elsewhere());
@@ -121,7 +88,7 @@ fn the_window_comes_from_the_best_source() {
         window: None,
         ..wish(0, 1)
     };
-    let readings = with(vec![card(16 * GIB, None)]);
+    let readings = with(vec![card(16 * GIB)]);
     let from = |facts: &ModelFacts, wish: &Wish| facts.window(wish, &readings);
     assert_eq!(
         from(&facts, &wish(1 << 30, 1)),
@@ -153,7 +120,7 @@ fn what_the_loaded_model_takes_corrects_the_plan(
         learnt,
         ..facts()
     };
-    let readings = with(vec![card(9 * GIB, None)]);
+    let readings = with(vec![card(9 * GIB)]);
     let needs = facts.outlook(&wish(8_192, 1), &readings).plan.needs;
     assert_eq!(
         (needs.overhead, needs.overhead_measured),
@@ -162,10 +129,10 @@ fn what_the_loaded_model_takes_corrects_the_plan(
 }
 
 #[rstest]
-#[case::nothing_loaded(card(6 * GIB, None), 0, 6)]
-#[case::loaded_models_make_room(card(6 * GIB, None), 8, 14)]
-#[case::no_more_than_there_is(card(6 * GIB, None), 99, 16)]
-#[case::the_runner_is_measured(card(6 * GIB, Some(7 * GIB)), 8, 13)]
+#[case::nothing_loaded(card(6 * GIB), 0, 6)]
+#[case::loaded_models_make_room(card(6 * GIB), 8, 14)]
+#[case::no_more_than_there_is(card(6 * GIB), 99, 16)]
+#[case::the_runner_is_measured(shared(6 * GIB, 7 * GIB), 8, 13)]
 fn models_that_are_loaded_count_as_room(
     #[case] card: Card,
     #[case] held: u64,

@@ -36,3 +36,6 @@ pub use score::is_marked;
 pub use shape::{ModelShape, ShapeError};
 pub use slots::{VISIBLE, Worked, at_once, slots_of_sizes};
 pub use turn::{Role, Turn};
+
+#[cfg(test)]
+pub(crate) mod testing;

@@ -236,22 +236,12 @@ fn last_that(most: u64, fits: impl Fn(u64) -> bool) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::testing::{self, GIB};
     use proptest::prelude::*;
-    use serde_json::json;
-
-    const GIB: u64 = 1 << 30;
 
     /// Llama 3.1 8B: 128 KiB a token.
     fn llama() -> ModelShape {
-        let info = json!({
-            "general.architecture": "llama",
-            "llama.block_count": 32,
-            "llama.attention.head_count": 32,
-            "llama.attention.head_count_kv": 8,
-            "llama.embedding_length": 4096,
-            "llama.context_length": 131_072,
-        });
-        ModelShape::of(info.as_object().unwrap()).unwrap()
+        ModelShape::of(&testing::llama()).unwrap()
     }
 
     fn question(shape: &ModelShape, window: u64, room: Option<Room>) -> Question<'_> {

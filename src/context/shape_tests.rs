@@ -2,6 +2,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
+use crate::context::testing::llama;
 
 fn gemma3() -> Value {
     json!({
@@ -116,13 +117,7 @@ fn what_the_server_keeps_back_can_be_asked_for() {
 
 #[test]
 fn lengths_follow_from_the_width_where_they_are_not_said() {
-    let info = json!({
-        "general.architecture": "llama",
-        "llama.block_count": 32,
-        "llama.attention.head_count": 32,
-        "llama.attention.head_count_kv": 8,
-        "llama.embedding_length": 4096,
-    });
+    let info = without(Value::Object(llama()), "llama.context_length");
     let shape = of(&info).unwrap();
     assert_eq!(shape.layers[0].elements, 8 * (128 + 128));
     assert_eq!((shape.trained_window, shape.sliding_window), (None, None));

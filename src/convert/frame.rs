@@ -12,7 +12,8 @@ use super::problem::{Flaw, RowProblem};
 /// Bytes of rows that are handed on at once, at least.
 const BLOCK: usize = 256 * 1024;
 
-/// Bytes that one row may have, as a line of a batch file; it bounds the memory of reading.
+/// Bytes after which the end of a row is looked for no longer; it bounds the memory of reading to
+/// twice as much.
 pub(super) const LONGEST_ROW: usize = 64 * 1024 * 1024;
 
 /// Where a row stands.

@@ -38,6 +38,12 @@ pub enum Flaw {
         /// Bytes that a row may have.
         longest: u64,
     },
+    /// The request of a row is longer than a line of a batch file may be.
+    #[error("the request of this row is longer than {} bytes", count(*longest))]
+    LongRequest {
+        /// Bytes that it may have.
+        longest: u64,
+    },
     /// A byte 0.
     #[error("the row holds a NUL byte")]
     NulByte,
@@ -137,6 +143,7 @@ impl Flaw {
             Self::Ragged { .. } => "add the missing fields; empty ones count".to_owned(),
             Self::UnclosedQuote => "close the quote, or write it twice where it belongs to the text".to_owned(),
             Self::TooLong { .. } => "look for a line end that is missing, or split the row".to_owned(),
+            Self::LongRequest { .. } => "use less of the row in the template, or split the row".to_owned(),
             Self::NulByte => "take it out; a UTF-16 file without a byte order mark needs `--encoding utf-16le`".to_owned(),
             Self::InvalidUtf8 { .. } => "save the file as UTF-8, or try `--encoding windows-1252`".to_owned(),
             Self::NotAnObject { .. } => "write one object on each line, or name the format with `--format`".to_owned(),
@@ -159,6 +166,7 @@ impl Flaw {
             Self::Ragged { .. } => "ragged_row",
             Self::UnclosedQuote => "unclosed_quote",
             Self::TooLong { .. } => "row_too_long",
+            Self::LongRequest { .. } => "request_too_long",
             Self::NulByte => "nul_byte",
             Self::InvalidUtf8 { .. } => "invalid_utf8",
             Self::NotAnObject { .. } => "invalid_json_line",

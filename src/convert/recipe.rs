@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::problem::Flaw;
 use super::table::{Header, Row};
 use super::template::Template;
+use crate::intake::Rules;
 use crate::sample::{ANSWER_SCHEMA, SYSTEM_PROMPT};
 
 /// Columns that name a request where nothing else is said, the first that is there.
@@ -68,6 +69,8 @@ pub struct Recipe {
     model: String,
     /// What stands behind the messages, up to the end of the line.
     tail: String,
+    /// Bytes that a line of a batch file may have.
+    longest: usize,
 }
 
 #[derive(Debug)]
@@ -126,7 +129,14 @@ impl Recipe {
             id,
             model: model.map_or_else(String::new, |model| format!("\"model\":{},", json(model))),
             tail: tail(wording),
+            longest: Rules::default().longest_line,
         })
+    }
+
+    /// Has lines be no longer than this, for tests that need no line of 64 MiB.
+    #[cfg(test)]
+    pub(super) const fn cap_lines(&mut self, longest: usize) {
+        self.longest = longest;
     }
 
     /// Whether the templates ask only for columns that are there.
@@ -144,7 +154,13 @@ impl Recipe {
     /// Writes the request of one row, its end of line included. Where it fails, nothing was written.
     pub(super) fn write(&self, row: &Arc<Row>, line: &mut Vec<u8>) -> Result<Made, Flaw> {
         let start = line.len();
-        let made = self.try_write(row, line);
+        let made = self.try_write(row, line).and_then(|made| {
+            let longest = self.longest as u64;
+            let is_short = line.len() - start <= self.longest;
+            is_short
+                .then_some(made)
+                .ok_or(Flaw::LongRequest { longest })
+        });
         if made.is_err() {
             line.truncate(start);
         }

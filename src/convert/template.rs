@@ -82,20 +82,33 @@ impl Template {
                 && !built_in.contains(name.as_str())
                 && !OWN_NAMES.contains(&name.as_str())
         });
-        absent
+        let mut unknown: Vec<_> = absent
             .filter_map(|name| {
                 let first = occurrences(&self.source, name);
-                let is_asked_after = first.iter().any(|at| {
-                    let behind = self.source.get(at.end..).unwrap_or_default().trim_start();
-                    let filter = behind.strip_prefix('|').map_or("", str::trim_start);
-                    behind.starts_with("is ")
-                        || filter.starts_with("default")
-                        || filter.starts_with("d(")
-                });
+                let is_asked_after = first.iter().any(|at| self.is_asked_after(at.end));
                 let at = first.first().map_or(0, |at| at.start);
                 (!is_asked_after).then(|| (at, name.clone()))
             })
-            .collect()
+            .collect();
+        if names.contains("row") {
+            let columns = columns_of_row(&self.source);
+            let is_asked_after = |name| {
+                let mut same = columns.iter().filter(|column| column.name == name);
+                same.any(|column| self.is_asked_after(column.end))
+            };
+            let absent = columns
+                .iter()
+                .filter(|column| !header.knows(column.name) && !is_asked_after(column.name));
+            unknown.extend(absent.map(|column| (column.start, column.name.to_owned())));
+        }
+        unknown
+    }
+
+    /// Whether the template itself asks if what stands before this place is there.
+    fn is_asked_after(&self, end: usize) -> bool {
+        let behind = self.source.get(end..).unwrap_or_default().trim_start();
+        let filter = behind.strip_prefix('|').map_or("", str::trim_start);
+        behind.starts_with("is ") || filter.starts_with("default") || filter.starts_with("d(")
     }
 
     /// The text for one row.
@@ -145,9 +158,13 @@ impl Template {
             || self.line_start(error.line().unwrap_or(1)),
             |range| range.start,
         );
-        let what = match error.detail() {
-            Some(detail) => format!("{}: {}", error.kind(), shown(detail)),
-            None => error.kind().to_string(),
+        let asked = error.range().and_then(|range| self.source.get(range));
+        let what = match (error.detail(), asked) {
+            (Some(detail), _) => format!("{}: {}", error.kind(), shown(detail)),
+            (None, Some(asked)) if error.kind() == ErrorKind::UndefinedError => {
+                format!("there is no value for {}", quoted(asked))
+            }
+            (None, _) => error.kind().to_string(),
         };
         Flaw::Template {
             template: self.place(at),
@@ -188,4 +205,31 @@ fn occurrences(source: &str, name: &str) -> Vec<Range<usize>> {
             && !behind.unwrap_or_default().starts_with(is_part)
     });
     found.map(|(at, _)| at..at + name.len()).collect()
+}
+
+/// A column that a template asks for by way of its row.
+struct ColumnOfRow<'a> {
+    name: &'a str,
+    /// Where the name stands.
+    start: usize,
+    /// Where the expression ends.
+    end: usize,
+}
+
+/// The columns that are asked for as `row["Full name"]`.
+fn columns_of_row(source: &str) -> Vec<ColumnOfRow<'_>> {
+    let found = occurrences(source, "row").into_iter().filter_map(|row| {
+        let behind = source.get(row.end..)?.strip_prefix('[')?;
+        let quote = behind.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let (name, rest) = behind.get(1..)?.split_once(quote)?;
+        // What is put together, or holds an escape, is known when it is rendered.
+        let is_whole = rest.starts_with(']') && !name.contains('\\');
+        let start = row.end + 2;
+        is_whole.then_some(ColumnOfRow {
+            name,
+            start,
+            end: start + name.len() + 2,
+        })
+    });
+    found.collect()
 }

@@ -166,6 +166,19 @@ fn the_ready_template_lists_the_columns_of_any_table() {
     "{\"name\":\"Ada\"}\n{\"nam\":\"Bob\"}\n",
     "Grade {{ name }}"
 )]
+#[case(
+    "unknown_column_of_row",
+    "Full name\nAda\n",
+    "é {{ row[\"Ful name\"] }}"
+)]
+#[case(
+    "record_without_inner_field",
+    "{\"person\":{\"name\":\"Ada\"}}\n",
+    "Grade {{ person.nmae }}"
+)]
+#[case("nul_in_header", "a,b\0\n1,2\n", "{{ a }}")]
+#[case("open_quote_in_header", "\"a,b\n1,2\n", "{{ a }}")]
+#[case("open_block", "a\n1\n", "{% if a %}\nyes")]
 #[case("broken_template", "a\n1\n", "line one\n{{ a | }}")]
 #[case("unknown_filter", "a\n1\n", "é {{ a|frobnicate }}")]
 #[case("ragged_rows", "a,b,c\n1,2\n1,2,3,4\n1,2,3\n", "{{ a }}")]
@@ -184,6 +197,41 @@ fn what_is_wrong_is_said_with_place_and_cure(
     #[case] template: &str,
 ) {
     insta::assert_snapshot!(name, problems(table, &Wording::new(template.into())));
+}
+
+#[rstest]
+#[case("row[\"b\"] is defined and row['b']")]
+#[case("row[\"b\"] | default(0)")]
+#[case("row['b' ~ a]|d(0)")]
+fn a_column_of_a_row_may_be_absent_where_it_is_asked_after(#[case] asked: &str) {
+    let table = b"a\nx\n";
+    assert_eq!(
+        prompts(table, &format!("x{{{{ {asked} }}}}"), &Reading::default()).len(),
+        1
+    );
+}
+
+#[test]
+fn an_id_that_is_no_column_is_said_once() {
+    let wording = Wording {
+        id: Some("nr".into()),
+        ..Wording::new("{{ a }}".into())
+    };
+    insta::assert_snapshot!("unknown_id", problems("a\n1\n2\n", &wording));
+}
+
+#[test]
+fn a_request_is_not_longer_than_a_line_may_be() {
+    let mut recipe = recipe("{{ a }}");
+    recipe.cap_lines(200);
+    let table = format!("id,a\n1,x\n2,{}\n3,y\n", "\u{1}".repeat(30));
+    let (converted, text) = run(table.as_bytes(), &recipe, &Reading::default()).unwrap();
+    assert_eq!((converted.requests, converted.bad_rows), (2, 1));
+    assert_eq!(
+        converted.problems[0].to_string(),
+        "line 3: the request of this row is longer than 200 bytes"
+    );
+    assert!(lines(&text).len() == 2 && text.len() as u64 == converted.bytes);
 }
 
 #[test]

@@ -9,7 +9,6 @@ use batchtop::engine::core::Input;
 use batchtop::model::*;
 use proptest::prelude::*;
 use rstest::rstest;
-use serde_json::json;
 
 use crate::world::{World, job, seconds};
 
@@ -49,17 +48,11 @@ pub(crate) fn guarded(jobs: Vec<crate::world::JobRow>) -> World {
 
 /// Llama 3.1 8B of 5 GiB: 128 KiB a token.
 fn llama() -> ModelFacts {
-    let info = json!({
-        "general.architecture": "llama",
-        "llama.block_count": 32,
-        "llama.attention.head_count": 32,
-        "llama.attention.head_count_kv": 8,
-        "llama.embedding_length": 4096,
-        "llama.context_length": 131_072,
-    });
+    let info = include_str!("../data/models/llama3.1-8b.json");
+    let info = serde_json::from_str(info).unwrap();
     ModelFacts {
         model: "m".into(),
-        shape: ModelShape::of(info.as_object().unwrap()),
+        shape: ModelShape::of(&info),
         weights: Some(5 * GIB),
         num_ctx: None,
         own: None,

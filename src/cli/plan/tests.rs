@@ -1,11 +1,9 @@
 use serde_json::json;
 
 use super::*;
+use crate::context::testing::{GIB, card, wish, with};
 use crate::inference::{Address, Timeouts};
-use crate::model::CardMemory;
 use crate::simulator::{Script, Simulator};
-
-const GIB: u64 = 1 << 30;
 
 /// A server with a Llama 3.1 8B of 5 GiB.
 fn script() -> Script {
@@ -28,34 +26,6 @@ async fn facts(simulator: &Simulator, model: &str) -> Result<ModelFacts, Trouble
     let address: Address = simulator.url().parse().unwrap();
     let server = Ollama::new(address, Timeouts::default()).unwrap();
     ask_facts(&server, model).await.map_err(no_model)
-}
-
-fn card(free: u64) -> Card {
-    let total = 16 * GIB;
-    Card {
-        name: "RTX".into(),
-        memory: Some(CardMemory {
-            total,
-            used: total - free,
-            free,
-        }),
-        ..Card::default()
-    }
-}
-
-fn with(cards: Vec<Card>) -> Readings {
-    Readings {
-        cards,
-        ..Readings::default()
-    }
-}
-
-fn wish(window: u64, slots: u32) -> Wish {
-    Wish {
-        window: Some(window),
-        slots,
-        cache: CacheType::F16,
-    }
 }
 
 #[tokio::test]

@@ -33,12 +33,6 @@ fn main() -> Result<(), Failure> {
     if is_wanted("reading") {
         files::reading(folder.path(), &runtime)?;
     }
-    if is_wanted("convert") {
-        files::converting(folder.path())?;
-    }
-    if is_wanted("analyze") {
-        files::analyzing(folder.path())?;
-    }
     if is_wanted("engine") {
         for requests in [1_000, 20_000, BATCH] {
             runtime.block_on(engine::engine(folder.path(), requests))?;

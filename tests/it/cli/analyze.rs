@@ -126,6 +126,65 @@ fn files_that_are_no_results_are_refused_in_clear_words() {
 }
 
 #[test]
+fn a_file_that_is_mixed_says_what_of_it_is_no_result() {
+    let stage = Stage::new();
+    stage.run("sample 2 -o batch.jsonl").with(0);
+    let batch = stage.read("batch.jsonl");
+    let results = results(&[("a", "1/10"), ("b", "2/10")]);
+    stage.write("m.jsonl", results + &batch + "{\"row\":1}\n\u{0}\n");
+    let finished = stage
+        .run("analyze m.jsonl")
+        .with(0)
+        .printing("2 results, 2 answers");
+    insta::assert_snapshot!("mixed", finished.err);
+    stage
+        .run("compare m.jsonl batch.jsonl")
+        .with(2)
+        .saying("`batch.jsonl` holds no result");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_no_results() {
+    let stage = Stage::new();
+    let whole = results(&[("a", "1/10")]);
+    let utf16: Vec<u8> = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    stage.write("u.jsonl", utf16);
+    stage.write("z.jsonl.gz", b"\x1f\x8b\x08\x00garbage");
+    stage
+        .run("analyze u.jsonl")
+        .with(2)
+        .saying("`u.jsonl` holds no result");
+    stage
+        .run("analyze z.jsonl.gz")
+        .with(2)
+        .saying("cannot read `z.jsonl.gz` to its end");
+}
+
+#[test]
+fn nothing_is_written_over_what_is_read() {
+    let stage = Stage::new();
+    let whole = results(&[("a", "1/10")]);
+    stage.write("r.jsonl", &whole);
+    stage.write("b.jsonl", chat_with("a", "x", &json!({})));
+    for command in [
+        "analyze r.jsonl --csv r.jsonl",
+        "analyze r.jsonl --csv ./b.jsonl --requests b.jsonl",
+    ] {
+        stage
+            .run(command)
+            .with(2)
+            .saying("would be written over itself")
+            .saying("hint: name another file with `--csv`");
+    }
+    assert_eq!(stage.read("r.jsonl"), whole);
+    stage
+        .run("analyze r.jsonl --csv no/such/folder.csv")
+        .with(2)
+        .saying("cannot write `no/such/folder.csv`")
+        .saying("hint: name another file with `--csv`");
+}
+
+#[test]
 fn two_files_are_compared() {
     let stage = Stage::new();
     stage.write("a.jsonl", results(&[("a", "1/10"), ("b", "5/10")]));

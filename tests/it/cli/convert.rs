@@ -1,5 +1,6 @@
 //! `convert`: from a table to a batch file, and what is said where that cannot be.
 
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::support::Stage;
@@ -91,6 +92,93 @@ fn a_name_that_is_no_column_is_said_with_place_and_the_nearest() {
         .saying("template of `prompt`, line 1, column 3: there is no column `profil`")
         .saying("hint: did you mean `profile`?");
     assert!(!stage.path("p.jsonl").exists());
+}
+
+/// Tables and templates that can be no batch file: the command, and what is said in which words.
+#[rstest]
+#[case::missing_column(
+    "ok.csv --prompt {{salary}}",
+    "line 1, column 3: there is no column `salary`",
+    "the columns are `id`, `name`"
+)]
+#[case::missing_id(
+    "ok.csv --prompt {{name}} --id nr",
+    "line 1: template of `id`",
+    "the columns are `id`, `name`"
+)]
+#[case::duplicate_header(
+    "twice.csv --prompt {{name}}",
+    "line 1: the column `id` stands there twice, as number 1 and 3",
+    "rename one of them"
+)]
+#[case::nul_byte(
+    "nul.csv --prompt {{name}}",
+    "line 2: the row holds a NUL byte",
+    "take it out"
+)]
+#[case::open_quote(
+    "quote.csv --prompt {{name}}",
+    "line 3: a quote opens here and never closes",
+    "close the quote"
+)]
+#[case::broken_template(
+    "ok.csv --prompt {{name|}}",
+    "template of `prompt`, line 1, column 8: syntax error",
+    "templates are those of Jinja"
+)]
+#[case::missing_field(
+    "records.jsonl --prompt {{name}}",
+    "line 2: template of `prompt`, line 1, column 3: there is no column `name`",
+    "did you mean `nam`?"
+)]
+#[case::no_table(
+    "none.csv --prompt {{name}}",
+    "cannot open `none.csv`: there is no such file",
+    "check the name"
+)]
+#[case::empty(
+    "empty.csv --prompt {{name}}",
+    "the table holds no row",
+    "write a header and one row"
+)]
+#[case::no_folder(
+    "ok.csv --prompt {{name}} -o no/such.jsonl",
+    "cannot write `no/such.jsonl`",
+    "name another file with `-o`"
+)]
+fn bad_input_is_refused_with_place_and_cure(
+    #[case] command: &str,
+    #[case] what: &str,
+    #[case] cure: &str,
+) {
+    let stage = Stage::new();
+    for (name, content) in [
+        ("ok.csv", "id,name\n1,Ada\n"),
+        ("twice.csv", "id,name,id\n1,Ada,2\n"),
+        ("nul.csv", "id,name\n1,A\0da\n"),
+        ("quote.csv", "id,name\n1,Ada\n2,\"Bob\n3,Cy\n"),
+        ("records.jsonl", "{\"name\":\"Ada\"}\n{\"nam\":\"Bob\"}\n"),
+        ("empty.csv", ""),
+    ] {
+        stage.write(name, content);
+    }
+    let finished = stage.run(&format!("convert {command}"));
+    finished
+        .with(2)
+        .saying(what)
+        .saying(&format!("hint: {cure}"));
+}
+
+#[test]
+fn ten_megabytes_in_one_field_go_through() {
+    let stage = Stage::new();
+    let long = "x".repeat(10_000_000);
+    stage.write("t.csv", format!("id,a\n1,{long}\n2,y\n"));
+    stage
+        .run("convert t.csv --prompt {{a}} --model simulated -o t.jsonl")
+        .with(0)
+        .saying("2 requests, 10.0 MB");
+    stage.run("check t.jsonl").with(0);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod queue;
 mod report;
+mod results;
 #[cfg(target_os = "linux")]
 mod room;
 mod run;

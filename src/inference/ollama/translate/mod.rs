@@ -169,6 +169,23 @@ struct Common<'a> {
     shift: bool,
 }
 
+impl<'a> Common<'a> {
+    /// These options, and what every call says.
+    const fn of(options: Options<'a>) -> Self {
+        Self {
+            format: None,
+            think: None,
+            logprobs: None,
+            top_logprobs: None,
+            options,
+            stream: true,
+            keep_alive: FOR_EVER,
+            truncate: false,
+            shift: false,
+        }
+    }
+}
+
 fn chat<'a>(call: &'a Call, mut body: Body<'a>) -> Result<Native, Failure> {
     let given = match &call.messages {
         Some(messages) => message::read(messages)?,
@@ -189,11 +206,7 @@ fn chat<'a>(call: &'a Call, mut body: Body<'a>) -> Result<Native, Failure> {
             think: body.think()?,
             logprobs: body.logprobs,
             top_logprobs: body.top_logprobs,
-            options,
-            stream: true,
-            keep_alive: FOR_EVER,
-            truncate: false,
-            shift: false,
+            ..Common::of(options)
         },
     })?;
     Ok(Native {
@@ -218,13 +231,7 @@ fn completion(call: &Call, body: &Body<'_>) -> Result<Native, Failure> {
         common: Common {
             format: body.format()?,
             think: Some(raw("false")?),
-            logprobs: None,
-            top_logprobs: None,
-            options,
-            stream: true,
-            keep_alive: FOR_EVER,
-            truncate: false,
-            shift: false,
+            ..Common::of(options)
         },
     })?;
     Ok(Native {
