@@ -93,9 +93,10 @@ fn full(body: Rect) -> Vec<(Pane, Rect)> {
 }
 
 fn stacked(body: Rect) -> Vec<(Pane, Rect)> {
+    // There are more lanes than jobs to look at.
     let extra = body.height.saturating_sub(22);
-    let (jobs, rest) = top(body, 5 + extra / 2);
-    let (lanes, rest) = top(rest, 4 + (extra - extra / 2) / 2);
+    let (jobs, rest) = top(body, 4 + extra / 4);
+    let (lanes, rest) = top(rest, 5 + extra / 2);
     let (middle, last) = top(rest, rest.height.saturating_sub(5));
     let (throughput, progress) = side(middle, middle.width / 2);
     vec![

@@ -53,6 +53,10 @@ pub(super) fn hostile_texts() -> &'static [&'static str] {
 pub(super) fn assert_harmless(buffer: &Buffer) {
     for cell in buffer.content() {
         let symbol = cell.symbol();
+        // Most cells of most pictures.
+        if matches!(symbol.as_bytes(), [b' '..=b'~']) {
+            continue;
+        }
         assert_eq!(shown(symbol), symbol);
         assert!(symbol.len() < 40 && width(symbol) <= 2, "{symbol:?}");
     }

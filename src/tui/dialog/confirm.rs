@@ -133,10 +133,10 @@ impl Question {
             Self::Quit { in_flight, left } => (
                 "Quit?",
                 vec![
-                    format!(
-                        "{in_flight} in flight may finish first; {} stay",
-                        count(*left)
-                    ),
+                    match in_flight {
+                        0 => format!("Nothing is in flight; {} stay", count(*left)),
+                        many => format!("{many} in flight may finish first; {} stay", count(*left)),
+                    },
                     "queued. The next start goes on where this one stops.".to_owned(),
                 ],
             ),

@@ -7,13 +7,13 @@ use ratatui::text::Line;
 
 use super::chooser::{Chooser, Did};
 use super::{Dialog, Enqueue, Heard, Reaction};
-use crate::base::{Stamp, bytes, width};
+use crate::base::{Stamp, bytes};
 use crate::tui::canvas::Canvas;
 use crate::tui::errand::{Entry, Errand, Kind, Listing, News};
 use crate::tui::key::{Code, Key};
 use crate::tui::layout;
 use crate::tui::msg::Ask;
-use crate::tui::text::{left, outside, right, sentence};
+use crate::tui::text::{left, outside, right, sentence, wrapped};
 use crate::tui::theme::Meaning;
 use crate::tui::ui::Start;
 
@@ -24,6 +24,8 @@ const WITH_PREVIEW: u16 = 70;
 /// Columns of a size and of a date.
 const BYTES_COLUMNS: usize = 10;
 const DATE_COLUMNS: usize = 16;
+/// Rows that each line of a preview takes at most.
+const PREVIEW_ROWS: usize = 12;
 
 /// The file picker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,7 +251,7 @@ impl Picker {
             _ if entry.kind == Kind::Table => lines.push("a table cannot be run yet".to_owned()),
             Some((path, shown)) if *path == entry.path => {
                 for text in shown {
-                    lines.extend(wrapped(text, columns));
+                    lines.extend(wrapped(&sentence(text, columns * PREVIEW_ROWS), columns));
                 }
             }
             _ => {}
@@ -321,26 +323,4 @@ fn date(canvas: &Canvas<'_>, at: Stamp) -> String {
         .map(|at| at.to_zoned(canvas.scene.ui.zone.clone()))
         .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default()
-}
-
-/// Outside text in lines of so many columns.
-pub(super) fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    /// Lines of one text.
-    const MOST: usize = 12;
-    let whole = outside(text, columns.saturating_mul(MOST));
-    let mut lines = vec![String::new()];
-    for c in whole.chars() {
-        let is_full = lines.last().is_some_and(|line| {
-            let mut longer = line.clone();
-            longer.push(c);
-            width(&longer) > columns
-        });
-        if is_full {
-            lines.push(String::new());
-        }
-        if let Some(line) = lines.last_mut() {
-            line.push(c);
-        }
-    }
-    lines
 }

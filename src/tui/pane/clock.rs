@@ -31,9 +31,14 @@ fn time(at: Stamp, now: Stamp, zone: &TimeZone) -> String {
     write(at, zone, if is_today { "%H:%M" } else { WITH_DAY })
 }
 
-/// `Sat 21 Nov 11:22–11:58`, with the second day where it is another.
+/// `Sat 21 Nov 11:22–11:58`, with the second day where it is another; one time where both are in
+/// the same minute.
 pub(crate) fn interval(from: Stamp, to: Stamp, zone: &TimeZone) -> String {
-    format!("{}–{}", write(from, zone, WITH_DAY), time(to, from, zone))
+    let [first, last] = [from, to].map(|at| write(at, zone, WITH_DAY));
+    if first == last {
+        return first;
+    }
+    format!("{first}–{}", time(to, from, zone))
 }
 
 fn write(at: Stamp, zone: &TimeZone, format: &str) -> String {
@@ -54,6 +59,7 @@ mod tests {
         let zone = TimeZone::UTC;
         let hours = |n: u64| NOON.after(Duration::from_hours(n));
         assert_eq!(time(hours(1), NOON, &zone), "13:00");
+        assert_eq!(interval(hours(1), hours(1), &zone), "Sat 21 Nov 13:00");
         assert_eq!(
             interval(hours(1), hours(2), &zone),
             "Sat 21 Nov 13:00–14:00"

@@ -8,7 +8,7 @@ use ratatui::text::Line;
 
 use super::empty;
 use crate::base::count;
-use crate::model::{ContextView, LaneContext, Mode, Tokens};
+use crate::model::{ContextView, LaneContext, Mode, ServerState, Tokens};
 use crate::tui::canvas::Canvas;
 use crate::tui::text::{outside, right, sentence};
 use crate::tui::theme::Meaning;
@@ -56,7 +56,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 fn idle(canvas: &mut Canvas<'_>, inner: Rect) {
     let loaded = &canvas.scene.snapshot.server.loaded;
     if loaded.is_empty() {
-        return empty(canvas, inner, &["window n/a: no model is loaded"]);
+        let is_down = matches!(canvas.scene.snapshot.server.state, ServerState::Down { .. });
+        let why = if is_down {
+            "window n/a: the server does not answer"
+        } else {
+            "window n/a: no model is loaded"
+        };
+        return empty(canvas, inner, &[why]);
     }
     let lines: Vec<Line<'static>> = loaded
         .iter()

@@ -7,7 +7,7 @@ use super::empty;
 use crate::base::count;
 use crate::model::{FailedCount, Snapshot};
 use crate::tui::canvas::Canvas;
-use crate::tui::text::outside;
+use crate::tui::text::sentence;
 use crate::tui::theme::Meaning;
 use crate::tui::ui::{Pane, Row};
 use crate::tui::widget::{Column, cells};
@@ -41,7 +41,7 @@ fn line(canvas: &Canvas<'_>, failed: &FailedCount, columns: usize) -> Line<'stat
         &[
             Column::number(Meaning::Bad, count(failed.count), 8),
             Column::word(Meaning::Text, failed.class.name(), CLASS_COLUMNS),
-            Column::word(Meaning::Dim, outside(last, rest), rest),
+            Column::word(Meaning::Dim, sentence(last, rest), rest),
         ],
     )
 }

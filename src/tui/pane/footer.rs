@@ -76,8 +76,8 @@ const ANALYSIS: &[(Action, &str)] = &[
 
 const TEXT: &[(Action, &str)] = &[
     (Action::Back, "back"),
-    (Action::Up, "up"),
-    (Action::Down, "down"),
+    (Action::PageUp, "up"),
+    (Action::PageDown, "down"),
     (Action::Top, "top"),
     (Action::Bottom, "end"),
     (Action::Quit, "quit"),

@@ -6,6 +6,7 @@ use ratatui::text::Line;
 use super::empty;
 use crate::base::{count, duration, share};
 use crate::model::{JobState, JobView, ServerState};
+use crate::tui::action::Action;
 use crate::tui::canvas::Canvas;
 use crate::tui::text::{outside, sentence};
 use crate::tui::theme::{Meaning, Theme};
@@ -45,7 +46,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 /// What to do first, and why no work could be done at present.
 fn nothing(canvas: &mut Canvas<'_>, area: Rect) {
     let snapshot = canvas.scene.snapshot;
-    let add = "The queue is empty: `batchtop enqueue FILE` puts a batch file in it.";
+    let key = canvas.scene.keys.hint(Action::AddFile);
+    let add =
+        format!("The queue is empty: `{key}` adds a batch file, `batchtop enqueue FILE` as well.");
     let try_out = "`batchtop sample 100 -o try.jsonl` makes a file to try.";
     let demo = "`batchtop demo` shows it all without a server.";
     let tried = format!("Tried {}.", snapshot.server.address);
@@ -53,9 +56,9 @@ fn nothing(canvas: &mut Canvas<'_>, area: Rect) {
         ServerState::Down { why, .. } => {
             let why = format!("No server: {why}");
             let cure = "`ollama serve` starts one, `--server URL` names another.";
-            empty(canvas, area, &[&why, &tried, cure, demo, add]);
+            empty(canvas, area, &[&why, &tried, cure, demo, &add]);
         }
-        _ => empty(canvas, area, &[add, try_out, demo]),
+        _ => empty(canvas, area, &[&add, try_out, demo]),
     }
 }
 

@@ -20,7 +20,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::canvas::Canvas;
-use super::text::sentence;
+use super::text::{sentence, wrapped};
 use super::theme::Meaning;
 use super::ui::Pane;
 
@@ -38,11 +38,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, pane: Pane, area: Rect) {
     }
 }
 
-/// Sentences about what is not there, instead of an empty pane.
+/// Sentences about what is not there, instead of an empty pane: as many rows as there is room for.
 fn empty(canvas: &mut Canvas<'_>, area: Rect, sentences: &[&str]) {
-    for (row, text) in sentences.iter().enumerate() {
-        let text = sentence(text, usize::from(area.width).saturating_sub(1));
-        let line = Line::from(canvas.span(Meaning::Dim, format!(" {text}")));
-        canvas.line(area, row as u16, &line);
-    }
+    let (columns, height) = (usize::from(area.width), usize::from(area.height));
+    let columns = columns.saturating_sub(1);
+    let lines: Vec<Line<'_>> = sentences
+        .iter()
+        .flat_map(|text| wrapped(&sentence(text, columns * height), columns))
+        .take(height)
+        .map(|row| Line::from(canvas.span(Meaning::Dim, format!(" {row}"))))
+        .collect();
+    canvas.lines(area, &lines);
 }

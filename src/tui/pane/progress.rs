@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::{clock, empty};
-use crate::base::{count, duration, share};
+use crate::base::{count, duration, share, short, width};
 use crate::model::{Bill, JobState, JobView, Snapshot};
 use crate::tui::canvas::Canvas;
 use crate::tui::rows::chosen_job;
@@ -29,11 +29,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let mut bar = gauge(canvas.theme(), part, bar_columns, Meaning::Bar);
     bar.push_span(canvas.span(Meaning::Accent, format!(" {shared:>7}")));
     let mut lines = vec![bar];
+    let room = columns.saturating_sub(11);
     let pair = |name: &str, value: String, meaning| {
-        let room = columns.saturating_sub(11);
         Line::from(vec![
             canvas.span(Meaning::Dim, format!("{name:>9}  ")),
-            canvas.span(meaning, sentence(&value, room)),
+            canvas.span(meaning, sentence(whole_parts(&value, room), room)),
         ])
     };
     lines.push(pair("requests", requests(job, done), Meaning::Text));
@@ -43,7 +43,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         let left = format!("{} at the present pace", duration(eta));
         lines.push(pair("left", left, Meaning::Text));
     }
-    lines.push(pair("tokens", tokens(job), Meaning::Text));
+    lines.push(pair("tokens", tokens(job, room), Meaning::Text));
     let bill = Bill::of(job.energy, &job.counts, &canvas.scene.ui.start.prices);
     if !bill.parts().is_empty() {
         lines.push(pair("energy", bill.parts().join(" · "), Meaning::Text));
@@ -70,6 +70,19 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.lines(inner, &lines);
 }
 
+/// As many parts of a value as there is room for, from the first: a part that is cut off may say
+/// something else.
+fn whole_parts(value: &str, columns: usize) -> &str {
+    let mut kept = value;
+    while width(kept) > columns {
+        let Some(end) = kept.rfind(" · ").max(kept.rfind(" (P")) else {
+            break;
+        };
+        kept = kept.get(..end).unwrap_or_default();
+    }
+    kept
+}
+
 /// The job that runs, or else the chosen one.
 fn subject<'a>(canvas: &Canvas<'a>) -> Option<&'a JobView> {
     let snapshot = canvas.scene.snapshot;
@@ -82,7 +95,7 @@ fn subject<'a>(canvas: &Canvas<'a>) -> Option<&'a JobView> {
 
 fn requests(job: &JobView, done: u64) -> String {
     let counts = &job.counts;
-    let mut parts = vec![format!("{} of {}", count(done), count(counts.total))];
+    let mut parts = vec![format!("{}/{}", count(done), count(counts.total))];
     if counts.failed > 0 {
         parts.push(format!("{} failed", count(counts.failed)));
     }
@@ -115,11 +128,36 @@ fn ready(canvas: &Canvas<'_>, job: &JobView, snapshot: &Snapshot) -> (String, Me
     }
 }
 
-fn tokens(job: &JobView) -> String {
-    let counts = &job.counts;
-    format!(
-        "{} in · {} out",
-        count(counts.prompt_tokens.0),
-        count(counts.answer_tokens.0)
-    )
+/// To the last token where there is room.
+fn tokens(job: &JobView, columns: usize) -> String {
+    let (read, written) = (job.counts.prompt_tokens.0, job.counts.answer_tokens.0);
+    let exact = format!("{} in · {} out", count(read), count(written));
+    if width(&exact) <= columns {
+        return exact;
+    }
+    format!("{} in · {} out", short(read), short(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::whole_parts;
+
+    #[rstest]
+    #[case(
+        "96.8 % · 79.9 M tokens · 7 h saved",
+        40,
+        "96.8 % · 79.9 M tokens · 7 h saved"
+    )]
+    #[case("96.8 % · 79.9 M tokens · 7 h saved", 30, "96.8 % · 79.9 M tokens")]
+    #[case("Sat 21 Nov 11:22–11:58 (P50–P90)", 27, "Sat 21 Nov 11:22–11:58")]
+    #[case("one long word", 3, "one long word")]
+    fn parts_are_whole_or_not_there(
+        #[case] value: &str,
+        #[case] columns: usize,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(whole_parts(value, columns), expected);
+    }
 }

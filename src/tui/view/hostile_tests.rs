@@ -38,9 +38,11 @@ fn run(text: &str) -> Snapshot {
         .into();
     let failure = Failure::new(FailureClass::Timeout, text);
     run.failures = [(JobId(1), RequestId(7), failure)].into();
+    // No more is kept of an answer that is being written.
+    let end = text.floor_char_boundary(8_192);
     run.watched = Some(WatchedAnswer {
         request: RequestId(41_001),
-        text: text.to_owned(),
+        text: text[..end].to_owned(),
         dropped: 7,
         is_thinking: true,
         is_open: true,

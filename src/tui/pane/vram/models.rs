@@ -2,20 +2,30 @@
 
 use ratatui::text::Line;
 
-use crate::model::{Card, LoadedModel, PlanView, Snapshot};
+use crate::model::{Card, LoadedModel, PlanView, ServerState, ServerView, Snapshot};
 use crate::tui::canvas::Canvas;
 use crate::tui::text::{outside, right};
 use crate::tui::theme::Meaning;
 
 /// The models in the server's memory, one line each, as many as there is room for.
 pub(super) fn lines(canvas: &Canvas<'_>, columns: usize, rows: usize) -> Vec<Line<'static>> {
-    let loaded = &canvas.scene.snapshot.server.loaded;
+    let server = &canvas.scene.snapshot.server;
+    let loaded = &server.loaded;
     if loaded.is_empty() && rows > 0 {
-        let text = " no model in the server's memory";
+        let text = if is_silent(server) {
+            " models n/a: the server does not answer"
+        } else {
+            " no model in the server's memory"
+        };
         return vec![Line::from(canvas.span(Meaning::Dim, text))];
     }
     let shown = loaded.iter().take(rows);
     shown.map(|model| line(canvas, model, columns)).collect()
+}
+
+/// Whether nothing is known of the server now.
+fn is_silent(server: &ServerView) -> bool {
+    matches!(server.state, ServerState::Down { .. })
 }
 
 /// A model's name and size, and how much of it is on cards.
@@ -27,6 +37,12 @@ fn line(canvas: &Canvas<'_>, model: &LoadedModel, columns: usize) -> Line<'stati
         Some(part) if part >= 0.999 => ("all on the card".to_owned(), Meaning::Good),
         Some(part) => (format!("{:.0} % on the card", part * 100.0), Meaning::Warn),
         None => ("share on the card n/a".to_owned(), Meaning::Dim),
+    };
+    // What it held when it was last asked is not what it holds now.
+    let (words, meaning) = if is_silent(&canvas.scene.snapshot.server) {
+        ("before the server went".to_owned(), Meaning::Dim)
+    } else {
+        (words, meaning)
     };
     let size = model
         .size
