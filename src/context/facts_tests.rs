@@ -48,6 +48,14 @@ fn card(free: u64, runner: Option<u64>) -> Card {
     }
 }
 
+fn card_with_a_silent_runner(free: u64) -> Card {
+    let mut card = card(free, Some(0));
+    for process in card.processes.iter_mut().flatten() {
+        process.memory = None;
+    }
+    card
+}
+
 fn with(cards: Vec<Card>) -> Readings {
     Readings {
         cards,
@@ -166,6 +174,7 @@ fn what_the_loaded_model_takes_corrects_the_plan(
 #[case::loaded_models_make_room(card(6 * GIB, None), 8, 14)]
 #[case::no_more_than_there_is(card(6 * GIB, None), 99, 16)]
 #[case::the_runner_is_measured(card(6 * GIB, Some(7 * GIB)), 8, 13)]
+#[case::the_runners_memory_is_not_told(card_with_a_silent_runner(6 * GIB), 8, 14)]
 fn models_that_are_loaded_count_as_room(
     #[case] card: Card,
     #[case] held: u64,
