@@ -30,6 +30,14 @@ fn shared(free: u64, runner: u64) -> Card {
     }
 }
 
+fn card_with_a_silent_runner(free: u64) -> Card {
+    let mut card = shared(free, 0);
+    for process in card.processes.iter_mut().flatten() {
+        process.memory = None;
+    }
+    card
+}
+
 fn elsewhere() -> Readings {
     Readings {
         absent: Some("the server is on another machine".into()),
@@ -133,6 +141,7 @@ fn what_the_loaded_model_takes_corrects_the_plan(
 #[case::loaded_models_make_room(card(6 * GIB), 8, 14)]
 #[case::no_more_than_there_is(card(6 * GIB), 99, 16)]
 #[case::the_runner_is_measured(shared(6 * GIB, 7 * GIB), 8, 13)]
+#[case::the_runners_memory_is_not_told(card_with_a_silent_runner(6 * GIB), 8, 14)]
 fn models_that_are_loaded_count_as_room(
     #[case] card: Card,
     #[case] held: u64,

@@ -50,8 +50,18 @@ struct Fake {
 
 impl Fake {
     fn new(script: &str) -> Self {
+        static LIBRARY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+        Self::of(&LIBRARY.get_or_init(|| compiled(&[])).1, script)
+    }
+
+    /// The library of an old driver, which lacks functions.
+    fn old(script: &str) -> Self {
+        Self::of(&compiled(&["-DOLD"]).1, script)
+    }
+
+    fn of(library: &Path, script: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        fs::copy(compiled(), folder.path().join("libfake.so")).unwrap();
+        fs::copy(library, folder.path().join("libfake.so")).unwrap();
         let fake = Self { folder };
         fake.script(script);
         fake
@@ -78,23 +88,20 @@ impl Fake {
     }
 }
 
-fn compiled() -> &'static Path {
-    static LIBRARY: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = LIBRARY.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("libfake.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/nvml/fake.c");
-        let compiler = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .arg(&path)
-            .arg(source)
-            .arg("-ldl")
-            .status()
-            .unwrap();
-        assert!(compiler.success());
-        (folder, path)
-    });
-    path
+fn compiled(flags: &[&str]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("libfake.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/nvml/fake.c");
+    let compiler = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&path)
+        .args(flags)
+        .arg(source)
+        .arg("-ldl")
+        .status()
+        .unwrap();
+    assert!(compiler.success());
+    (folder, path)
 }
 
 #[test]
@@ -271,6 +278,25 @@ fn a_library_that_is_no_nvml_is_a_reason() {
     };
     let error = Nvidia::open(&places).unwrap_err();
     assert!(error.ends_with("is too old or no NVML"), "{error}");
+}
+
+#[test]
+fn an_old_driver_gives_what_it_has() {
+    let fake = Fake::old(TWO_CARDS);
+    let mut nvidia = fake.open();
+    let readings = nvidia.sample();
+    let card = &readings.cards[0];
+    assert_eq!((card.celsius, card.watts), (Some(71), Some(402.5)));
+    assert!(card.memory.is_some());
+    assert_eq!((card.joules, card.processes.as_ref()), (None, None));
+    let missing: Vec<(&str, &str)> = card
+        .missing
+        .iter()
+        .map(|missing| (missing.what.as_str(), missing.why.as_str()))
+        .collect();
+    let why = "the driver is too old for it";
+    assert_eq!(missing, [("energy", why), ("processes", why)]);
+    assert!(nvidia.sample().news.is_empty(), "told once");
 }
 
 #[test]

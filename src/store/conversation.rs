@@ -17,6 +17,10 @@ pub struct Recalled {
     pub number: i64,
     /// What is still in its history, in the order of the file.
     pub exchanges: Vec<RecalledExchange>,
+    /// Requests that spoke in it and have not come to their end.
+    pub unended: Vec<RequestId>,
+    /// Answers since something was last left out of its history.
+    pub since_trim: u32,
 }
 
 /// A question and its answer, as they are stored.
@@ -55,6 +59,16 @@ pub(super) fn speak(
     Ok(())
 }
 
+/// Notes that a conversation is over.
+pub(super) fn end(connection: &Connection, unit: Unit, number: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE conversation SET dropped = 1 WHERE job = ?1 AND model = ?2 AND number = ?3",
+        )?
+        .execute(params![unit.job.0, unit.model, number])?;
+    Ok(())
+}
+
 /// Notes a trim, and which exchanges are out of the history from now on.
 pub(super) fn trim(
     connection: &Connection,
@@ -87,8 +101,8 @@ pub(super) fn trim(
     Ok(())
 }
 
-/// The conversations of a unit that spoke last, at most so many, each with at most so many bytes
-/// of its newest exchanges; and the highest number that was given to one.
+/// The conversations of a unit that are not over and spoke last, at most so many, each with at most
+/// so many bytes of its newest exchanges; and the highest number that was given to one.
 pub(super) fn recall(
     connection: &Connection,
     texts: &mut TextCache,
@@ -97,7 +111,7 @@ pub(super) fn recall(
 ) -> rusqlite::Result<(Vec<Recalled>, i64)> {
     let numbers: rusqlite::Result<Vec<i64>> = connection
         .prepare_cached(
-            "SELECT number FROM conversation WHERE job = ?1 AND model = ?2
+            "SELECT number FROM conversation WHERE job = ?1 AND model = ?2 AND dropped = 0
              GROUP BY number ORDER BY max(request) DESC LIMIT ?3",
         )?
         .query_map(
@@ -113,11 +127,41 @@ pub(super) fn recall(
     let recalled: rusqlite::Result<Vec<Recalled>> = numbers?
         .into_iter()
         .map(|number| {
-            let exchanges = exchanges(connection, texts, (unit, number), bytes)?;
-            Ok(Recalled { number, exchanges })
+            Ok(Recalled {
+                number,
+                exchanges: exchanges(connection, texts, (unit, number), bytes)?,
+                unended: unended(connection, unit, number)?,
+                since_trim: since_trim(connection, unit, number)?,
+            })
         })
         .collect();
     Ok((recalled?, highest))
+}
+
+fn unended(connection: &Connection, unit: Unit, number: i64) -> rusqlite::Result<Vec<RequestId>> {
+    connection
+        .prepare_cached(
+            "SELECT c.request FROM conversation c LEFT JOIN outcome o ON o.request = c.request
+             WHERE c.job = ?1 AND c.model = ?2 AND c.number = ?3 AND c.dropped = 0
+               AND o.request IS NULL ORDER BY c.request",
+        )?
+        .query_map(params![unit.job.0, unit.model, number], |row| {
+            Ok(RequestId(row.get(0)?))
+        })?
+        .collect()
+}
+
+fn since_trim(connection: &Connection, unit: Unit, number: i64) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached(
+            "SELECT count(*) FROM conversation c JOIN outcome o ON o.request = c.request
+             WHERE c.job = ?1 AND c.model = ?2 AND c.number = ?3 AND o.answer IS NOT NULL
+               AND c.request >= (
+                   SELECT coalesce(max(t.request), 0) FROM conversation k
+                   JOIN trim t ON t.request = k.request
+                   WHERE k.job = ?1 AND k.model = ?2 AND k.number = ?3)",
+        )?
+        .query_row(params![unit.job.0, unit.model, number], |row| row.get(0))
 }
 
 fn exchanges(

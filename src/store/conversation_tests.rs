@@ -113,6 +113,43 @@ fn what_was_trimmed_or_not_answered_is_not_recalled() {
 }
 
 #[test]
+fn a_conversation_that_is_over_is_not_recalled_and_its_number_is_not_given_again() {
+    let mut bench = talked();
+    let end = Write::EndConversation(unit(&bench), 2);
+    apply(&mut bench.store, end);
+    let (recalled, highest) = recall(&mut bench, 9, 1 << 20);
+    assert_eq!((requests(&recalled), highest), (vec![vec![1, 3, 5]], 2));
+}
+
+#[test]
+fn who_has_not_come_to_an_end_is_recalled_with_its_conversation() {
+    let mut bench = bench((0..4).map(|n| request(n, SYSTEM)));
+    let (claimed, _) = bench.claim(4);
+    for request in &claimed {
+        let speak = Write::Speak(unit(&bench), request.id, 1);
+        apply(&mut bench.store, speak);
+    }
+    assert!(bench.answered(&claimed[0]));
+    assert!(bench.failed(&claimed[1], FailureClass::Refused));
+    let (recalled, _) = recall(&mut bench, 9, 1 << 20);
+    assert_eq!(requests(&recalled), [[1]]);
+    assert_eq!(recalled[0].unended, [RequestId(3), RequestId(4)]);
+}
+
+#[test]
+fn answers_since_the_last_trim_are_counted() {
+    let mut bench = talked();
+    let since = |bench: &mut Bench| -> Vec<u32> {
+        let (recalled, _) = recall(bench, 9, 1 << 20);
+        recalled.iter().map(|it| it.since_trim).collect()
+    };
+    assert_eq!(since(&mut bench), [3, 3]);
+    let (job, dropped) = (bench.job, vec![RequestId(2)]);
+    apply(&mut bench.store, Write::Trim(job, NOW, trim(4), dropped));
+    assert_eq!(since(&mut bench), [2, 3], "the one that it was for counts");
+}
+
+#[test]
 fn trims_are_read_by_job_and_by_request() {
     let mut bench = talked();
     let job = bench.job;

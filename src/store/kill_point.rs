@@ -126,6 +126,7 @@ impl Write {
             Self::Measure(_) => "measure",
             Self::RanOn(..) => "ran-on",
             Self::Speak(..) => "speak",
+            Self::EndConversation(..) => "end",
             Self::Trim(..) => "trim",
             Self::Recall(..) => "recall",
             Self::Learn(_) => "learn",

@@ -32,6 +32,8 @@ pub enum Write {
     Save(Record),
     /// A request speaks in the conversation of its unit with this number.
     Speak(Unit, RequestId, i64),
+    /// A conversation of a unit is over: nothing of it is remembered any more.
+    EndConversation(Unit, i64),
     /// Something was left out of a prompt; the exchanges of these requests are out of the history.
     Trim(JobId, Stamp, Trim, Vec<RequestId>),
     /// Remember the conversations of a unit: at most so many, each of at most so many bytes.
@@ -163,6 +165,9 @@ fn apply(
         }),
         Write::Speak(unit, request, number) => {
             nothing(conversation::speak(transaction, *unit, *request, *number))
+        }
+        Write::EndConversation(unit, number) => {
+            nothing(conversation::end(transaction, *unit, *number))
         }
         Write::Trim(job, at, trim, dropped) => {
             nothing(conversation::trim(transaction, *job, (*at, trim), dropped))

@@ -10,6 +10,7 @@ mod cli;
 mod clock;
 #[cfg(test)]
 mod conversation;
+mod conversation_lanes;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]

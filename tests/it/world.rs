@@ -11,7 +11,7 @@ use batchtop::engine::core::{
     Core, Effect, End, Input, Now, Scope, SendId, Sending, Ticket, Warmed,
 };
 use batchtop::model::*;
-use batchtop::store::{Claimed, Record, Unit, Write, Written};
+use batchtop::store::{Claimed, Recalled, RecalledExchange, Record, Unit, Write, Written};
 use jiff::tz::TimeZone;
 
 /// What the server does with a request: given its number (from 0) and how often it was sent.
@@ -58,6 +58,10 @@ pub(crate) struct World {
     /// How many requests had ended before each event.
     pub(crate) ends_before: Vec<usize>,
     pub(crate) trims: Vec<Trim>,
+    /// Where each request of a conversation spoke, and whether it is still remembered.
+    pub(crate) talks: BTreeMap<RequestId, Talk>,
+    answers: BTreeMap<RequestId, Answer>,
+    guard: Option<GuardLimits>,
     /// What was learnt and stored, oldest first.
     pub(crate) learnt: Vec<Profile>,
     pub(crate) stopped: bool,
@@ -79,6 +83,13 @@ pub(crate) struct RequestRow {
     pub(crate) state: RequestState,
     pub(crate) model: i64,
     pub(crate) attempts: Attempts,
+}
+
+/// A request's place in a conversation, as it is on disk.
+pub(crate) struct Talk {
+    pub(crate) unit: Unit,
+    pub(crate) number: i64,
+    pub(crate) dropped: bool,
 }
 
 struct Appointment {
@@ -153,21 +164,22 @@ impl World {
 
     /// A world whose core is guarded, from this time of the wall clock (UTC) on.
     pub(crate) fn guarded(jobs: Vec<JobRow>, limits: GuardLimits, clock: Stamp) -> Self {
-        let core = Self::core(&jobs).guarded_by(limits, TimeZone::UTC);
-        Self::with(jobs, core, clock)
+        Self::with(jobs, Some(limits), clock, Vec::new())
     }
 
     /// A world whose core knows what earlier runs have learnt.
     pub(crate) fn knowing(known: Vec<Profile>, jobs: Vec<JobRow>) -> Self {
-        let core = Self::core(&jobs).knowing(known);
-        Self::with(jobs, core, Stamp(0))
+        Self::with(jobs, None, Stamp(0), known)
     }
 
-    fn core(jobs: &[JobRow]) -> Core {
-        Core::new(jobs.iter().map(|row| row.job.clone()).collect())
-    }
-
-    fn with(jobs: Vec<JobRow>, core: Core, clock: Stamp) -> Self {
+    fn with(
+        jobs: Vec<JobRow>,
+        guard: Option<GuardLimits>,
+        clock: Stamp,
+        known: Vec<Profile>,
+    ) -> Self {
+        let jobs: BTreeMap<JobId, JobRow> = jobs.into_iter().map(|row| (row.job.id, row)).collect();
+        let core = core(&jobs, guard, known.clone());
         let mut world = Self {
             core,
             now: Moment::ZERO,
@@ -187,7 +199,7 @@ impl World {
             prompts: Vec::new(),
             refused: 0,
             missing: BTreeSet::new(),
-            jobs: jobs.into_iter().map(|row| (row.job.id, row)).collect(),
+            jobs,
             loads: Vec::new(),
             sent: BTreeMap::new(),
             order: Vec::new(),
@@ -196,7 +208,10 @@ impl World {
             events: Vec::new(),
             ends_before: Vec::new(),
             trims: Vec::new(),
-            learnt: Vec::new(),
+            talks: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            guard,
+            learnt: known,
             stopped: false,
             peak_in_flight: 0,
             in_flight: BTreeMap::new(),
@@ -207,6 +222,24 @@ impl World {
         };
         world.step(Input::Work(Scope::Everything));
         world
+    }
+
+    /// The process dies, and another one takes over what is on the disk.
+    pub(crate) fn crash(&mut self) {
+        self.agenda.clear();
+        self.in_flight.clear();
+        self.probing = false;
+        for row in self.jobs.values_mut() {
+            if matches!(row.job.state, JobState::Running | JobState::Finishing) {
+                row.job.state = JobState::Queued;
+            }
+            let claimed = row.requests.values_mut();
+            for request in claimed.filter(|it| it.state == RequestState::Claimed) {
+                request.state = RequestState::Queued;
+            }
+        }
+        self.core = core(&self.jobs, self.guard, self.learnt.clone());
+        self.step(Input::Work(Scope::Everything));
     }
 
     pub(crate) fn at(&mut self, at: Moment, input: Input) {
@@ -367,6 +400,7 @@ impl World {
         let number = (request.id.0 % 1_000_000) as u64;
         let slowness = 1.0 + self.spread * (number % 7) as f64 / 7.0;
         let worked = self.latency.mul_f64(slowness);
+        self.check_history(&request, messages.as_deref());
         let end = self.occupy(worked);
         let fate = self.fate((number, self.sent[&request.id]), end);
         let result = match (fate, self.read(&request, messages.as_deref())) {
@@ -514,16 +548,30 @@ impl World {
             Write::SetPriority(job, priority) => self.change(job, |job| job.priority = priority),
             Write::Retry(job, _) => self.retry(job),
             Write::Reorder(job, to) => self.reorder(job, to),
-            Write::Speak(..) => Written::Nothing,
-            Write::Trim(_, _, trim, _) => {
-                self.trims.push(trim);
+            Write::Speak(unit, request, number) => {
+                let talk = Talk {
+                    unit,
+                    number,
+                    dropped: false,
+                };
+                self.talks.insert(request, talk);
                 Written::Nothing
             }
-            Write::Recall(unit, ..) => Written::Recalled {
-                unit,
-                conversations: Vec::new(),
-                highest: 0,
-            },
+            Write::EndConversation(unit, number) => {
+                let talks = self.talks.values_mut();
+                for talk in talks.filter(|it| (it.unit, it.number) == (unit, number)) {
+                    talk.dropped = true;
+                }
+                Written::Nothing
+            }
+            Write::Trim(_, _, trim, dropped) => {
+                self.trims.push(trim);
+                for request in dropped {
+                    self.talks.get_mut(&request).expect("it spoke").dropped = true;
+                }
+                Written::Nothing
+            }
+            Write::Recall(unit, limit, _) => self.recall(unit, limit),
             Write::Learn(profile) => {
                 self.learnt.retain(|it| it.ground != profile.ground);
                 self.learnt.push(*profile);
@@ -535,6 +583,91 @@ impl World {
             }
             other => panic!("the core does not write {other:?}"),
         }
+    }
+
+    fn recall(&self, unit: Unit, limit: usize) -> Written {
+        let of_unit = || self.talks.iter().filter(move |(_, talk)| talk.unit == unit);
+        let mut last: BTreeMap<i64, RequestId> = BTreeMap::new();
+        for (request, talk) in of_unit().filter(|(_, talk)| !talk.dropped) {
+            last.insert(talk.number, *request);
+        }
+        let mut numbers: Vec<i64> = last.keys().copied().collect();
+        numbers.sort_by_key(|number| std::cmp::Reverse(last[number]));
+        numbers.truncate(limit);
+        let conversations = numbers.into_iter().map(|number| {
+            let spoke = self.spoke(unit, number);
+            let state = |request: &RequestId| self.jobs[&unit.job].requests[request].state;
+            let (answered, others): (Vec<_>, Vec<_>) = spoke
+                .into_iter()
+                .partition(|request| self.answers.contains_key(request));
+            let exchange = |request: RequestId| RecalledExchange {
+                request,
+                body: (self.body)((request.0 % 1_000_000) as u64),
+                answer: self.answers[&request].clone(),
+            };
+            Recalled {
+                number,
+                exchanges: answered.into_iter().map(exchange).collect(),
+                unended: others
+                    .into_iter()
+                    .filter(|request| state(request) != RequestState::Failed)
+                    .collect(),
+                since_trim: 0,
+            }
+        });
+        Written::Recalled {
+            unit,
+            conversations: conversations.collect(),
+            highest: of_unit().map(|(_, talk)| talk.number).max().unwrap_or(0),
+        }
+    }
+
+    /// The requests of a conversation that are remembered, in the order of the file.
+    fn spoke(&self, unit: Unit, number: i64) -> Vec<RequestId> {
+        let talks = self.talks.iter();
+        let same = talks.filter(|(_, it)| (it.unit, it.number) == (unit, number) && !it.dropped);
+        same.map(|(request, _)| *request).collect()
+    }
+
+    /// A prompt has the history that the disk has: what was said before it in its conversation, was
+    /// answered and was not left out.
+    fn check_history(&self, request: &Claimed, sent: Option<&[Arc<str>]>) {
+        let job = &self.jobs[&request.unit.job];
+        let Some(talk) = self.talks.get(&request.id) else {
+            let converses = job.job.settings.mode == Mode::Conversation;
+            assert!(
+                !converses || request.body.as_ref() == "{}",
+                "it speaks nowhere"
+            );
+            return;
+        };
+        let spoke = self.spoke(request.unit, talk.number).into_iter();
+        let expected: Vec<String> = spoke
+            .filter(|before| *before < request.id)
+            .filter_map(|before| match &self.answers.get(&before)?.body {
+                AnswerBody::Chat { content, .. } => Some(content.clone()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let own = serde_json::from_str::<serde_json::Value>(&request.body).expect("JSON");
+        let said = |messages: Vec<serde_json::Value>| -> Vec<String> {
+            let answers = messages.into_iter().filter(|it| it["role"] == "assistant");
+            answers
+                .filter_map(|it| it["content"].as_str().map(str::to_owned))
+                .collect()
+        };
+        let own = said(own["messages"].as_array().cloned().unwrap_or_default());
+        let sent = sent.unwrap_or_default().iter();
+        let sent = said(
+            sent.map(|it| serde_json::from_str(it).expect("JSON"))
+                .collect(),
+        );
+        let history: Vec<String> = sent.into_iter().filter(|it| !own.contains(it)).collect();
+        assert_eq!(
+            history, expected,
+            "before {:?} in {}",
+            request.id, talk.number
+        );
     }
 
     fn change(&mut self, id: JobId, change: impl FnOnce(&mut Job)) -> Written {
@@ -573,6 +706,9 @@ impl World {
 
     fn save(&mut self, record: &Record) -> Written {
         let request = record.request();
+        if let Record::Answered { answer, .. } = record {
+            self.answers.insert(request, answer.as_ref().clone());
+        }
         let (state, attempts) = match record {
             Record::Answered { .. } => (RequestState::Done, None),
             Record::Failed { attempts, .. } => (RequestState::Failed, Some(*attempts)),
@@ -662,6 +798,11 @@ impl World {
         }
     }
 
+    /// Whether the answer to a request is on the disk.
+    pub(crate) fn is_answered(&self, request: RequestId) -> bool {
+        self.answers.contains_key(&request)
+    }
+
     /// How many requests of a job stand at each state.
     pub(crate) fn states(&self, id: i64) -> BTreeMap<RequestState, usize> {
         let mut states = BTreeMap::new();
@@ -685,6 +826,15 @@ impl World {
             assert_eq!(core.counts.done, row.job.counts.done);
             assert_eq!(core.counts.failed, row.job.counts.failed);
         }
+    }
+}
+
+fn core(jobs: &BTreeMap<JobId, JobRow>, guard: Option<GuardLimits>, known: Vec<Profile>) -> Core {
+    let listed = jobs.values().map(|row| row.job.clone()).collect();
+    let core = Core::new(listed).knowing(known);
+    match guard {
+        Some(limits) => core.guarded_by(limits, TimeZone::UTC),
+        None => core,
     }
 }
 

@@ -223,14 +223,16 @@ impl Core {
 
     /// How many requests of a job may be outstanding now.
     pub(super) fn lanes_of(&self, job: JobId) -> usize {
-        let lanes = self
-            .jobs
-            .get(&job)
-            .map_or(0, |entry| match entry.settings.parallel {
-                Parallel::Fixed(lanes) => lanes.max(1) as usize,
-                Parallel::Auto => self.tuned_lanes(),
-            });
-        self.lanes_under_guard(lanes)
+        self.lanes_under_guard(self.lanes_unguarded(job))
+    }
+
+    /// How many there may be when the guard holds nothing back.
+    pub(super) fn lanes_unguarded(&self, job: JobId) -> usize {
+        let entry = self.jobs.get(&job);
+        entry.map_or(0, |entry| match entry.settings.parallel {
+            Parallel::Fixed(lanes) => lanes.max(1) as usize,
+            Parallel::Auto => self.tuned_lanes(),
+        })
     }
 
     fn is_crowded(&self) -> bool {

@@ -1,7 +1,8 @@
 /* A stand-in for NVIDIA's management library (NVML) that answers from a file beside it:
  * `libfake.so` reads `libfake.so.txt` at every call. One line is `KEY VALUE`; a value `!N` makes the
  * call return NVML's error N. A key that is not there is "not supported" (3).
- * Written against the structures of nvml.h, API version 12. */
+ * Written against the structures of nvml.h, API version 12. With -DOLD it lacks the functions that came with
+ * later drivers, as the library of an old one does. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -139,7 +140,9 @@ int nvmlDeviceGetTemperature(void *card, int sensor, unsigned *value) {
 }
 int nvmlDeviceGetPowerUsage(void *card, unsigned *value) { return card_unsigned(card, "power", value); }
 int nvmlDeviceGetEnforcedPowerLimit(void *card, unsigned *value) { return card_unsigned(card, "limit", value); }
+#ifndef OLD
 int nvmlDeviceGetTotalEnergyConsumption(void *card, u64 *value) { return card_number(card, "energy", value); }
+#endif
 int nvmlDeviceGetClockInfo(void *card, int clock, unsigned *value) {
     return card_unsigned(card, clock == 0 ? "core" : "memory_clock", value);
 }
@@ -163,12 +166,14 @@ static int processes(void *card, const char *name, unsigned *count, Process *lis
     return used > room ? TOO_SMALL : SUCCESS;
 }
 
+#ifndef OLD
 int nvmlDeviceGetComputeRunningProcesses_v3(void *card, unsigned *count, Process *list) {
     return processes(card, "processes", count, list);
 }
 int nvmlDeviceGetGraphicsRunningProcesses_v3(void *card, unsigned *count, Process *list) {
     return processes(card, "drawing", count, list);
 }
+#endif
 
 int nvmlSystemGetProcessName(unsigned pid, char *value, unsigned size) {
     char key[64];
@@ -177,6 +182,7 @@ int nvmlSystemGetProcessName(unsigned pid, char *value, unsigned size) {
 }
 
 /* `CARD.busy PID:PERCENT …` */
+#ifndef OLD
 int nvmlDeviceGetProcessUtilization(void *card, Sample *list, unsigned *count, u64 since) {
     Process found[16];
     unsigned used = 16;
@@ -194,3 +200,4 @@ int nvmlDeviceGetProcessUtilization(void *card, Sample *list, unsigned *count, u
     }
     return SUCCESS;
 }
+#endif

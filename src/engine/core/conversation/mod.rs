@@ -1,16 +1,21 @@
 //! Conversations: which requests speak in which, and what each has said so far.
 //!
 //! Requests that begin with the same tools and system messages share conversations, one a lane. A
-//! request stays with its conversation until its end, tries included, so that the order within it is
-//! that of the file. What a request sees is what stands before it in the file and was answered; a
-//! request that failed leaves nothing behind. Histories are held only while their lanes need them,
-//! and never longer than the window: all of it is on disk, and is recalled from there after a start.
+//! request stays with its conversation until its end, tries and restarts included, so that the order
+//! within it is that of the file. What a request sees is what stands before it in the file and was
+//! answered; a request that failed leaves nothing behind.
+//!
+//! With more lanes there are more conversations. With fewer, the oldest ones are gone on with and the
+//! others rest, until lanes come back or prompts that begin otherwise need their place: then those
+//! that rest longest are over. The guard, which holds lanes back for a while, changes nothing of it.
+//! All of it is on disk, and what is recalled after a start is what was held before.
 
 mod compose;
 mod draft;
 mod prompt;
 mod sent;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use self::prompt::{Beginning, Message, Prompt};
@@ -20,6 +25,8 @@ use crate::store::{Claimed, Recalled, RecalledExchange, Unit, Write};
 
 pub(super) use sent::Prompts;
 
+/// Conversations of a unit that are recalled after a start, unless it may have more lanes.
+const RECALLED: usize = 64;
 /// Bytes of stored text that are recalled for each token of the window: more than any text has.
 const RECALLED_BYTES: u64 = 16;
 
@@ -32,6 +39,8 @@ pub(super) struct Conversations {
     units: BTreeMap<Unit, Memory>,
     /// How the prompts of claimed requests begin that speak in conversations.
     beginnings: HashMap<RequestId, Beginning>,
+    /// Where requests spoke that had no end when the process before this one died.
+    promised: HashMap<RequestId, Place>,
 }
 
 /// A conversation by its unit and its number there.
@@ -82,43 +91,50 @@ impl Conversations {
         is_known && self.room(request, *beginning, lanes).is_some()
     }
 
-    /// Where a request would speak.
+    /// Where a request would speak. Of the free conversations that have not come past it, it is the
+    /// oldest: where lanes have become fewer, those with the longest histories go on.
     fn room(&self, request: &Claimed, beginning: Beginning, lanes: usize) -> Option<Room> {
+        let promised = self.promised.get(&request.id);
+        if let Some((place, talk)) = promised.and_then(|it| self.held.get_key_value(it)) {
+            return talk.speaker.is_none().then_some(Room::Held(*place));
+        }
         let unit = request.unit;
         let of_unit = || self.held.iter().filter(move |((of, _), _)| *of == unit);
         let free = || of_unit().filter(|(_, talk)| talk.speaker.is_none());
-        let last = |talk: &Conversation| talk.exchanges.last().map(|it| it.request);
         let same = free().filter(|(_, talk)| talk.beginning == beginning);
-        // The one that spoke last of those that have not come past this request.
-        let best = same.max_by_key(|(_, talk)| {
-            let last = last(talk);
-            (last < Some(request.id), last)
-        });
+        let best = same
+            .max_by_key(|((_, number), talk)| (talk.last() < Some(request.id), Reverse(*number)));
         if let Some((place, _)) = best {
             return Some(Room::Held(*place));
         }
-        if of_unit().count() < lanes {
-            return Some(Room::New(None));
+        let surplus = (of_unit().count() + 1).saturating_sub(lanes);
+        let mut over: Vec<_> = free().map(|(place, talk)| (talk.last(), *place)).collect();
+        over.sort_unstable();
+        over.truncate(surplus);
+        if surplus > 0 && over.is_empty() {
+            return None;
         }
-        let over = free().min_by_key(|(_, talk)| last(talk));
-        over.map(|(place, _)| Room::New(Some(*place)))
+        Some(Room::New(
+            over.into_iter().map(|(_, place)| place).collect(),
+        ))
     }
 
-    /// Lets a request speak. Returns the number of its conversation where it has just joined it.
-    fn join(&mut self, request: &Claimed, lanes: usize) -> Option<i64> {
+    /// Lets a request speak. Returns the number of its conversation where it has just joined it,
+    /// and the numbers of those that are over for it.
+    fn join(&mut self, request: &Claimed, lanes: usize) -> Option<(i64, Vec<i64>)> {
         let beginning = self.beginnings.remove(&request.id)?;
-        let place = match self.room(request, beginning, lanes)? {
-            Room::Held(place) => place,
-            Room::New(instead) => {
-                if let Some(place) = instead {
-                    self.held.remove(&place);
-                }
-                self.begin(request.unit, beginning)?
-            }
+        let (place, over) = match self.room(request, beginning, lanes)? {
+            Room::Held(place) => (place, Vec::new()),
+            Room::New(over) => (self.begin(request.unit, beginning)?, over),
         };
+        for place in &over {
+            self.held.remove(place);
+        }
+        self.promised.remove(&request.id);
         self.held.get_mut(&place)?.speaker = Some(request.id);
         self.speakers.insert(request.id, place);
-        Some(place.1)
+        let over = over.into_iter().map(|(_, number)| number).collect();
+        Some((place.1, over))
     }
 
     fn begin(&mut self, unit: Unit, beginning: Beginning) -> Option<Place> {
@@ -149,7 +165,13 @@ impl Conversations {
     }
 
     fn recalled(&mut self, unit: Unit, conversations: Vec<Recalled>, highest: i64) {
-        for Recalled { number, exchanges } in conversations {
+        for recalled in conversations {
+            let Recalled {
+                number,
+                exchanges,
+                unended,
+                since_trim,
+            } = recalled;
             let mut talk: Option<Conversation> = None;
             for RecalledExchange {
                 request,
@@ -162,8 +184,12 @@ impl Conversations {
                 let talk = talk.get_or_insert_with(|| Conversation::new(prompt.beginning()));
                 talk.add(request, prompt.own, &answer);
             }
-            if let Some(talk) = talk {
-                self.held.insert((unit, number), talk);
+            if let Some(mut talk) = talk {
+                talk.since_trim = since_trim;
+                let place = (unit, number);
+                self.held.insert(place, talk);
+                self.promised
+                    .extend(unended.into_iter().map(|it| (it, place)));
             }
         }
         self.units.insert(unit, Memory::Known(highest));
@@ -174,6 +200,7 @@ impl Conversations {
         self.held.retain(|(unit, _), _| unit.job != job);
         self.speakers.retain(|_, (unit, _)| unit.job != job);
         self.units.retain(|unit, _| unit.job != job);
+        self.promised.retain(|_, (unit, _)| unit.job != job);
     }
 }
 
@@ -181,8 +208,8 @@ impl Conversations {
 enum Room {
     /// In a conversation that is under way.
     Held(Place),
-    /// In a new one, for which this one is forgotten.
-    New(Option<Place>),
+    /// In a new one, for which these are over.
+    New(Vec<Place>),
 }
 
 impl Conversation {
@@ -193,6 +220,11 @@ impl Conversation {
             since_trim: 0,
             speaker: None,
         }
+    }
+
+    /// The last request that was answered in it.
+    fn last(&self) -> Option<RequestId> {
+        self.exchanges.last().map(|it| it.request)
     }
 
     /// What stands before a request.
@@ -239,7 +271,7 @@ impl Core {
 
     /// Whether a request may be sent as far as its conversation is concerned.
     pub(super) fn may_speak(&self, request: &Claimed) -> bool {
-        let lanes = self.lanes_of(request.unit.job);
+        let lanes = self.lanes_unguarded(request.unit.job);
         self.conversations.may_speak(request, lanes)
     }
 
@@ -258,7 +290,8 @@ impl Core {
         let bytes = window.0.saturating_mul(RECALLED_BYTES);
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         self.conversations.units.insert(unit, Memory::Asked);
-        let write = Write::Recall(unit, self.lanes_of(unit.job), bytes);
+        let conversations = self.lanes_unguarded(unit.job).max(RECALLED);
+        let write = Write::Recall(unit, conversations, bytes);
         self.effects.push(Effect::Write(write, None));
     }
 
@@ -269,11 +302,17 @@ impl Core {
 
     /// Gives a request its place in a conversation, and notes on disk where that is.
     fn join(&mut self, request: &Claimed) {
-        let lanes = self.lanes_of(request.unit.job);
-        if let Some(number) = self.conversations.join(request, lanes) {
-            let write = Write::Speak(request.unit, request.id, number);
-            self.effects.push(Effect::Write(write, None));
-        }
+        let unit = request.unit;
+        let lanes = self.lanes_unguarded(unit.job);
+        let Some((number, over)) = self.conversations.join(request, lanes) else {
+            return;
+        };
+        let over = over
+            .into_iter()
+            .map(|number| Write::EndConversation(unit, number));
+        let writes = over.chain([Write::Speak(unit, request.id, number)]);
+        self.effects
+            .extend(writes.map(|write| Effect::Write(write, None)));
     }
 
     /// A request is no longer on its way: nothing of it stays in its conversation.
