@@ -82,10 +82,17 @@ impl Pace {
     /// Far enough to be never, near enough to be added to an instant.
     const LONG: Duration = Duration::from_secs(1 << 30);
 
-    /// What `eval_duration` says: the steps between the tokens, at least a microsecond.
-    pub(super) fn decode(&self, tokens: u64) -> Duration {
+    /// What `eval_duration` says of so many tokens, the last of which is there now: the steps
+    /// between them, at least a microsecond. Where the machine was too busy to keep to its pace,
+    /// it is as long as it truly took, as llama-server measures it: otherwise the rest would look
+    /// like time in the queue. `before` are the tokens that came before them and are not meant.
+    pub(super) fn decode(&self, tokens: u64, before: u64) -> Duration {
         let steps = u32::try_from(tokens.saturating_sub(1)).unwrap_or(u32::MAX);
-        self.step.max(NOTHING).saturating_mul(steps).max(NOTHING)
+        let planned = self.step.max(NOTHING).saturating_mul(steps).max(NOTHING);
+        if self.step.is_zero() {
+            return planned;
+        }
+        planned.max(self.at(before).elapsed())
     }
 }
 
@@ -319,4 +326,33 @@ fn from_runner(mut halt: Halt, stream: bool) -> Halt {
         refusal.in_stream = stream;
     }
     halt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_was_held_up_says_how_long_it_took() {
+        let step = Duration::from_millis(10);
+        let pace = Pace {
+            arrived: Instant::now(),
+            load: Duration::ZERO,
+            queued: Duration::ZERO,
+            prefill: Duration::ZERO,
+            first: Instant::now(),
+            step,
+        };
+        advance(step * 9).await;
+        assert_eq!(pace.decode(10, 0), step * 9);
+        advance(step * 6).await;
+        assert_eq!(pace.decode(10, 0), step * 15);
+        assert_eq!(pace.decode(5, 5), step * 10);
+        let instant = Pace {
+            step: Duration::ZERO,
+            ..pace
+        };
+        assert_eq!(instant.decode(10, 0), Duration::from_micros(9));
+    }
 }

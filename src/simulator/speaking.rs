@@ -316,7 +316,7 @@ fn end(ready: &mut Ready) -> LastWords {
         0
     };
     let pace = &ready.pace;
-    let decode = pace.decode(tokens - apart);
+    let decode = pace.decode(tokens - apart, apart);
     let known = pace.load + pace.queued + pace.prefill + decode;
     LastWords {
         metrics: Metrics {

@@ -54,11 +54,29 @@ fn changed(bytes: &[u8], dice: &mut Dice) -> Vec<u8> {
     bytes
 }
 
+/// What each target is given, in `tests/data`.
+const BATCHES: &[&str] = &["good", "bad", "corpus/json", "corpus/batch"];
+const LINES: &[&str] = &["good", "bad", "corpus/batch"];
+const ANSWERS: &[&str] = &["corpus/answer", "corpus/json"];
+const SETTINGS: &[&str] = &["corpus/settings"];
+
+#[test]
+fn every_folder_of_the_corpus_is_tried() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/corpus");
+    let entries = std::fs::read_dir(corpus).unwrap();
+    let folders = entries.map(|entry| entry.unwrap().path());
+    for folder in folders.filter(|path| path.is_dir()) {
+        let name = format!("corpus/{}", folder.file_name().unwrap().display());
+        let mut tried = [BATCHES, LINES, ANSWERS, SETTINGS].into_iter().flatten();
+        assert!(tried.any(|it| *it == name), "nobody tries `{name}`");
+    }
+}
+
 #[rstest]
-#[case::batch(targets::batch, &["good", "bad", "corpus/json"], 11)]
-#[case::lines(targets::lines, &["good", "bad"], 12)]
-#[case::answer(targets::answer, &["corpus/answer", "corpus/json"], 13)]
-#[case::settings(targets::settings, &["corpus/settings"], 14)]
+#[case::batch(targets::batch, BATCHES, 11)]
+#[case::lines(targets::lines, LINES, 12)]
+#[case::answer(targets::answer, ANSWERS, 13)]
+#[case::settings(targets::settings, SETTINGS, 14)]
 fn no_bytes_do_any_harm(#[case] target: fn(&[u8]), #[case] folders: &[&str], #[case] seed: u64) {
     let mut dice = Dice::new(seed);
     let cases: Vec<_> = folders.iter().flat_map(|folder| cases(folder)).collect();

@@ -390,7 +390,7 @@ async fn a_slow_answer_takes_its_time() {
     })
     .await;
     let slow = chat(&simulator, &streamed()).await.lines().pop().unwrap();
-    assert_eq!(number(&slow, "eval_duration"), 25_000_000);
+    assert!(number(&slow, "eval_duration") >= 25_000_000);
     let usual = chat(&simulator, &streamed()).await.lines().pop().unwrap();
     assert_eq!(number(&usual, "eval_duration"), 5_000);
 }
