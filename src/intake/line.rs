@@ -11,7 +11,7 @@ use super::lines::{InvalidLine, Item, Rules};
 use super::place::Place;
 use super::problem::{Findings, ProblemCode, quoted};
 use crate::base::{bytes as in_units, count};
-use crate::model::{Endpoint, NewRequest};
+use crate::model::{Endpoint, NewRequest, Prompt};
 
 const LINE: Place<'static> = Place::Line;
 const CUSTOM_ID: Place<'static> = LINE.field("custom_id");
@@ -228,11 +228,16 @@ fn request(
     mut findings: Findings,
 ) -> Item {
     findings.remarks.lead = body.lead();
+    let prompt = Prompt {
+        bytes: findings.remarks.prompt_bytes,
+        lead: findings.remarks.lead.as_ref().map_or(0, |lead| lead.bytes),
+        prefix: body.prefix(),
+    };
     let request = NewRequest {
         line,
         custom_id,
         endpoint,
-        prefix: body.prefix(),
+        prompt,
         model: body.model,
         body: body.text.to_owned(),
         shareable: body.shareable,

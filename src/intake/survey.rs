@@ -225,7 +225,7 @@ impl Surveyor {
 
     fn prefix(&mut self, request: &NewRequest, remarks: &Remarks) {
         let Some(lead) = &remarks.lead else { return };
-        if let Some(known) = self.prefixes.get_mut(&request.prefix) {
+        if let Some(known) = self.prefixes.get_mut(&request.prompt.prefix) {
             known.requests += 1;
         } else if self.prefixes.len() < MOST_PREFIXES {
             let first = request.body.get(lead.first.clone()).unwrap_or_default();
@@ -236,7 +236,7 @@ impl Surveyor {
                 share: 0.0,
                 excerpt: excerpt(first),
             };
-            self.prefixes.insert(request.prefix, prompt);
+            self.prefixes.insert(request.prompt.prefix, prompt);
         } else {
             self.survey.other_prompts += 1;
         }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Item, Lines, Rules, Surveyor};
-use crate::model::NewRequest;
+use super::{Item, Lines, Rules, Surveyor, message_bytes};
+use crate::model::{NewRequest, Prompt};
 
 fn items(bytes: &[u8]) -> Vec<Item> {
     let rules = Rules {
@@ -197,4 +197,50 @@ fn a_long_name_or_value_is_cut_in_what_is_said() {
     for problem in line.problems {
         assert!(problem.to_string().chars().count() < 200, "{problem}");
     }
+}
+
+fn prompt(messages: &Value) -> Prompt {
+    let line = json!({"custom_id": "c", "method": "POST", "url": "/v1/chat/completions",
+        "body": {"model": "m", "messages": messages}});
+    let rules = Rules::default();
+    let item = Lines::new(line.to_string().as_bytes(), rules).next();
+    match item {
+        Some(Ok(Item::Request(request, _))) => request.prompt,
+        other => panic!("{messages} is {other:?}"),
+    }
+}
+
+#[test]
+fn prompts_with_the_same_instructions_begin_alike() {
+    let chat = |system: &str, user: &str| {
+        prompt(&json!([{"role": "system", "content": system}, {"role": "user", "content": user}]))
+    };
+    let one = chat("judge", "first");
+    assert_eq!((one.bytes, one.lead), (7 + 20 + 7 + 20, 7));
+    assert_eq!(one.prefix, chat("judge", "the second").prefix);
+    assert_ne!(one.prefix, chat("rate", "first").prefix);
+}
+
+#[test]
+fn a_prompt_is_the_sum_of_its_messages() {
+    let picture = format!("data:image/png;base64,{}", "A".repeat(100_000));
+    let messages = json!([
+        {"role": "system", "content": "judge \"fairly\""},
+        {"role": "user", "content": [
+            {"type": "text", "text": "whose face is this?"},
+            {"type": "image_url", "image_url": {"url": picture}},
+        ]},
+        {"role": "assistant", "content": null, "tool_calls": [
+            {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+        ]},
+    ]);
+    let each = messages.as_array().unwrap().iter();
+    let sum: u64 = each
+        .map(|message| message_bytes(&message.to_string()))
+        .sum();
+    let prompt = prompt(&messages);
+    assert_eq!(prompt.bytes, sum);
+    // Ollama counts a picture as 768 tokens, whatever its size.
+    assert!((3_000..3_400).contains(&prompt.bytes), "{}", prompt.bytes);
+    assert_eq!(message_bytes("no message"), 0);
 }

@@ -41,7 +41,7 @@ pub use reading::{
     Throttle,
 };
 pub use report_to::{Format, ReportTo, UnknownFormat};
-pub use request::{Attempts, Endpoint, NewRequest, RequestId, RequestState, Tokens};
+pub use request::{Attempts, Endpoint, NewRequest, Prompt, RequestId, RequestState, Tokens};
 pub use reuse::{Reuse, ReuseView};
 pub use snapshot::{
     CardHistory, FailedCount, HistoryView, JobView, LaneView, LatencyView, LoadedModel, Mark,

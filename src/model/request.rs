@@ -102,6 +102,17 @@ pub struct NewRequest {
     /// (a message's content, the tools, a schema): ascending and disjoint. The store keeps each
     /// distinct text once.
     pub shareable: Vec<Range<usize>>,
+    /// How long its prompt is and what it begins with.
+    pub prompt: Prompt,
+}
+
+/// The prompt of a request, as its body in the batch file gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Prompt {
+    /// Bytes of JSON that the model reads as text.
+    pub bytes: u64,
+    /// Those of them that are tools and system messages at the beginning.
+    pub lead: u64,
     /// Hash of what the model reads first (tools and system messages). Equal for requests whose
     /// prompts begin alike, so that they can run next to each other.
     pub prefix: u64,

@@ -251,7 +251,8 @@ async fn evaluate(call: &Call, order: &Order, seat: &mut Seat) -> Result<Duratio
     Ok(time.max(NOTHING * u32::try_from(fresh).unwrap_or(u32::MAX)))
 }
 
-/// Waits unless there is nothing to wait for. An error means that the runner died.
+/// Waits unless there is nothing to wait for. An error means that the runner died. What is due
+/// already does not wait for the next tick of the timer, which is up to a millisecond away.
 pub(super) async fn pause(
     until: Instant,
     length: Duration,
@@ -260,7 +261,7 @@ pub(super) async fn pause(
     if died.is_cancelled() {
         return Err(());
     }
-    if length.is_zero() {
+    if length.is_zero() || until <= Instant::now() {
         return Ok(());
     }
     tokio::select! {

@@ -7,7 +7,9 @@ use std::mem;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::base::Stamp;
-use crate::model::{Endpoint, Failure, JobId, JobSettings, NewRequest, RequestId, RequestState};
+use crate::model::{
+    Endpoint, Failure, JobId, JobSettings, NewRequest, Prompt, RequestId, RequestState,
+};
 
 /// Texts remembered because they were seen once. Beyond that many, further texts are kept whole:
 /// a file with a million different long texts has nothing to share.
@@ -82,6 +84,7 @@ enum Entry {
         custom_id: String,
         model: i64,
         prefix: i64,
+        prompt: Prompt,
         rest: String,
         cuts: Option<String>,
     },
@@ -109,12 +112,13 @@ impl Admission {
     pub fn request(&mut self, request: NewRequest) -> Option<Chunk> {
         let seq = self.take_seq();
         let model = self.model_ordinal(request.model);
+        let prompt = request.prompt;
         let groups = self.prefixes.len();
         let last = PREFIX_GROUPS as i64;
         let prefix = if groups < PREFIX_GROUPS {
-            *self.prefixes.entry(request.prefix).or_insert(groups as i64)
+            *self.prefixes.entry(prompt.prefix).or_insert(groups as i64)
         } else {
-            self.prefixes.get(&request.prefix).copied().unwrap_or(last)
+            self.prefixes.get(&prompt.prefix).copied().unwrap_or(last)
         };
         let (rest, cuts) = self.cut(request.body, &request.shareable);
         self.chunk.bytes += rest.len();
@@ -126,6 +130,7 @@ impl Admission {
             custom_id,
             model,
             prefix,
+            prompt,
             rest,
             cuts,
         });
@@ -283,6 +288,7 @@ fn write_entry(connection: &Connection, job: JobId, entry: &Entry) -> rusqlite::
             custom_id,
             model,
             prefix,
+            prompt,
             rest,
             cuts,
         } => {
@@ -297,8 +303,18 @@ fn write_entry(connection: &Connection, job: JobId, entry: &Entry) -> rusqlite::
                 prefix
             ])?;
             connection
-                .prepare_cached("INSERT INTO body (request, rest, cuts) VALUES (?1, ?2, ?3)")?
-                .execute(params![connection.last_insert_rowid(), rest, cuts])?;
+                .prepare_cached(
+                    "INSERT INTO body (request, rest, cuts, prompt, lead, prefix)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![
+                    connection.last_insert_rowid(),
+                    rest,
+                    cuts,
+                    prompt.bytes as i64,
+                    prompt.lead as i64,
+                    prompt.prefix as i64
+                ])?;
             Ok(false)
         }
         Entry::Invalid { seq, invalid } => {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::admit::{read_text, whole_body};
 use super::row::attempts;
 use super::schema::TextCache;
-use crate::model::{Attempts, Endpoint, JobId, RequestId, RequestState};
+use crate::model::{Attempts, Endpoint, JobId, Prompt, RequestId, RequestState};
 
 /// What is run as one: the requests of a job that name the same model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +31,8 @@ pub struct Claimed {
     pub endpoint: Endpoint,
     /// The body as it stood in the file.
     pub body: Arc<str>,
+    /// Its prompt; `None` where it was put in the queue by a program that did not note it.
+    pub prompt: Option<Prompt>,
     /// How often it was tried, the coming attempt included.
     pub attempts: Attempts,
 }
@@ -44,7 +46,8 @@ pub(super) fn claim(
     (limit, max_bytes): (usize, usize),
 ) -> rusqlite::Result<(Vec<Claimed>, bool)> {
     let mut query = connection.prepare_cached(
-        "SELECT r.id, r.custom_id, b.rest, b.cuts, r.sent, r.counted, r.crashes, j.endpoint
+        "SELECT r.id, r.custom_id, b.rest, b.cuts, r.sent, r.counted, r.crashes, j.endpoint,
+                b.prompt, b.lead, b.prefix
          FROM request r JOIN body b ON b.request = r.id JOIN job j ON j.id = r.job
          WHERE r.job = ?1 AND r.model = ?2 AND r.state = 0
          ORDER BY r.prefix, r.seq LIMIT ?3",
@@ -93,8 +96,19 @@ fn read(
             .and_then(|url| Endpoint::from_url(&url))
             .unwrap_or(Endpoint::Chat),
         body: body.into(),
+        prompt: prompt(row)?,
         attempts: tried,
     })
+}
+
+fn prompt(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Prompt>> {
+    let [bytes, lead, prefix]: [Option<i64>; 3] = [row.get(8)?, row.get(9)?, row.get(10)?];
+    let known = bytes.zip(lead).zip(prefix);
+    Ok(known.map(|((bytes, lead), prefix)| Prompt {
+        bytes: bytes as u64,
+        lead: lead as u64,
+        prefix: prefix as u64,
+    }))
 }
 
 fn mark(connection: &Connection, id: RequestId) -> rusqlite::Result<()> {

@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../assets/sql/0005_measurement.sql"),
     include_str!("../../assets/sql/0006_failed_class.sql"),
     include_str!("../../assets/sql/0007_ran_on.sql"),
+    include_str!("../../assets/sql/0008_prompt.sql"),
 ];
 
 /// Shared texts kept in memory for claims: a job has few of them.

@@ -34,7 +34,11 @@ fn request(n: usize, system: &str) -> NewRequest {
         model: Some("m".into()),
         body,
         shareable: vec![shared],
-        prefix: system.len() as u64,
+        prompt: Prompt {
+            bytes: (system.len() + 40) as u64,
+            lead: system.len() as u64,
+            prefix: u64::MAX - system.len() as u64,
+        },
     }
 }
 
@@ -162,6 +166,7 @@ fn bodies_come_out_byte_for_byte_although_the_shared_text_is_stored_once() {
     assert_eq!(claimed.len(), 50);
     for (n, request_back) in claimed.iter().enumerate() {
         assert_eq!(*request_back.body, request(n, &system).body);
+        assert_eq!(request_back.prompt, Some(request(n, &system).prompt));
     }
     let stored: i64 = bench
         .store

@@ -171,7 +171,10 @@ fn custom_ids_are_kept_byte_for_byte() {
 #[test]
 fn prompts_that_begin_alike_have_one_prefix() {
     let requests = requests(&good("shared-prompts.jsonl"));
-    let prefixes: Vec<_> = requests.iter().map(|request| request.prefix).collect();
+    let prefixes: Vec<_> = requests
+        .iter()
+        .map(|request| request.prompt.prefix)
+        .collect();
     assert!(prefixes[..3].iter().all(|prefix| *prefix == prefixes[0]));
     assert_eq!(prefixes[2..].iter().collect::<BTreeSet<_>>().len(), 3);
     let shared = &requests[0].body[requests[0].shareable[0].clone()];

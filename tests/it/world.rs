@@ -10,6 +10,7 @@ use batchtop::context::{ModelFacts, Profile};
 use batchtop::engine::core::{
     Core, Effect, End, Input, Now, Scope, SendId, Sending, Ticket, Warmed,
 };
+use batchtop::intake::{Item, Lines, Rules};
 use batchtop::model::*;
 use batchtop::store::{Claimed, Recalled, RecalledExchange, Record, Unit, Write, Written};
 use jiff::tz::TimeZone;
@@ -686,12 +687,14 @@ impl World {
             .map(|(id, row)| {
                 row.state = RequestState::Claimed;
                 row.attempts.sent += 1;
+                let body = (self.body)((id.0 % 1_000_000) as u64);
                 Claimed {
                     id: *id,
                     unit,
                     custom_id: Arc::from(id.0.to_string()),
                     endpoint: Endpoint::Chat,
-                    body: (self.body)((id.0 % 1_000_000) as u64).into(),
+                    prompt: prompt_of(&body),
+                    body: body.into(),
                     attempts: row.attempts,
                 }
             })
@@ -861,5 +864,20 @@ fn answer((number, prompt): (u64, u64), total: Duration, worked: Duration) -> An
             decode: Some(worked * 3 / 4),
             ..Timings::default()
         },
+    }
+}
+
+/// What intake says of a prompt; nothing where the body is none that it would take.
+fn prompt_of(body: &str) -> Option<Prompt> {
+    let line = format!(
+        r#"{{"custom_id":"c","method":"POST","url":"/v1/chat/completions","body":{body}}}"#
+    );
+    let rules = Rules {
+        model_override: true,
+        ..Rules::default()
+    };
+    match Lines::new(line.as_bytes(), rules).next() {
+        Some(Ok(Item::Request(request, _))) => Some(request.prompt),
+        _ => None,
     }
 }

@@ -3,7 +3,9 @@
 use super::*;
 use crate::analysis::Summary;
 use crate::base::Stamp;
-use crate::model::{Endpoint, Failure, FailureClass, JobSettings, NewRequest, RequestState};
+use crate::model::{
+    Endpoint, Failure, FailureClass, JobSettings, NewRequest, Prompt, RequestState,
+};
 use crate::store::{Admission, Invalid, NewJob, Store, Write, Written};
 
 const MANY: u64 = 200_000;
@@ -29,7 +31,7 @@ fn line(admission: &mut Admission, n: u64, bad: u64) -> Option<crate::store::Chu
         model: Some("m".into()),
         body: "{}".into(),
         shareable: Vec::new(),
-        prefix: 0,
+        prompt: Prompt::default(),
     })
 }
 

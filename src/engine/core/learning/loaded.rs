@@ -7,8 +7,7 @@ use super::reuse::{Cold, Sent};
 use crate::base::Stamp;
 use crate::context::{Ground, Learnt, Profile};
 use crate::engine::core::Warmed;
-use crate::intake::Prompt;
-use crate::model::{Answer, Endpoint, LoadOptions, Parallel};
+use crate::model::{Answer, Endpoint, LoadOptions, Parallel, Prompt};
 
 /// Beginnings of prompts that are remembered; with more of them nothing is shared anyway.
 const PREFIXES: usize = 10_000;

@@ -16,10 +16,9 @@ use super::{Core, Effect, Flight, Now, Warmed};
 use crate::base::{Moment, Stamp};
 use crate::context::{Calibration, Learnt, Profile, ReuseCause, ReuseSigns};
 use crate::inference::is_same_model;
-use crate::intake::Prompt;
 use crate::model::{
-    Answer, EventKind, Failure, FailureClass, Finish, JobId, LoadOptions, Parallel, RequestId,
-    Tokens,
+    Answer, EventKind, Failure, FailureClass, Finish, JobId, LoadOptions, Parallel, Prompt,
+    RequestId, Tokens,
 };
 use crate::store::{Claimed, Write};
 
@@ -138,10 +137,7 @@ impl Learning {
     /// A request is on its way with a prompt of so many bytes; nothing where they are those of its
     /// body.
     pub(super) fn sent(&mut self, request: &Claimed, lane: u32, bytes: Option<u64>) {
-        let (Some(prompt), Some(model)) = (
-            Prompt::of(&request.body, request.endpoint),
-            self.model.as_mut(),
-        ) else {
+        let (Some(prompt), Some(model)) = (request.prompt, self.model.as_mut()) else {
             return;
         };
         let sent = Sent {

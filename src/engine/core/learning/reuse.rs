@@ -1,8 +1,7 @@
 //! How much of the prompts of a job was not read again.
 
 use crate::context::{Learnt, ReuseMeter};
-use crate::intake::Prompt;
-use crate::model::{Answer, JobId, Tokens};
+use crate::model::{Answer, JobId, Prompt, Tokens};
 
 /// A request that is out.
 #[derive(Debug, Clone, Copy)]

@@ -44,11 +44,6 @@ fn now(seconds: u64) -> Now {
 
 /// A request with 4,000 bytes of these instructions, 1,000 tokens.
 fn flight(number: i64, instructions: char) -> Flight {
-    let system = String::from(instructions).repeat(4_000);
-    let body = serde_json::json!({"messages": [
-        {"role": "system", "content": system},
-        {"role": "user", "content": "x"},
-    ]});
     Flight {
         send: SendId(number as u64),
         lane: 1,
@@ -60,7 +55,12 @@ fn flight(number: i64, instructions: char) -> Flight {
             },
             custom_id: "c".into(),
             endpoint: Endpoint::Chat,
-            body: body.to_string().into(),
+            body: "{}".into(),
+            prompt: Some(Prompt {
+                bytes: 4_045,
+                lead: 4_002,
+                prefix: instructions.into(),
+            }),
             attempts: Attempts::default(),
         },
         load: load(),
