@@ -40,7 +40,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let (when, meaning) = ready(canvas, job, snapshot);
     lines.push(pair("ready", when, meaning));
     if let Some(eta) = job.eta {
-        let left = format!("{} at the present pace", duration(eta));
+        let left = format!("{} at this pace", duration(eta));
         lines.push(pair("left", left, Meaning::Text));
     }
     lines.push(pair("tokens", tokens(job, room), Meaning::Text));
