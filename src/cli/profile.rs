@@ -234,15 +234,15 @@ fn of_model(context: &Context, model: &str) -> Vec<Profile> {
     all
 }
 
-/// What computing needed at the last load of the model on these cards.
+/// What computing needed at an earlier load of the model on these cards.
 pub(super) async fn overhead(context: &Context, model: &str) -> Option<u64> {
     let known = of_model(context, model);
     if known.is_empty() {
         return None;
     }
     let card = cards::identity(context).await;
-    let mut here = known.iter().filter(|profile| profile.ground.card == card);
-    here.find_map(|profile| profile.learnt.overhead)
+    let here = known.iter().filter(|profile| profile.ground.card == card);
+    Profile::overhead(here, context.loaded.settings.num_ctx)
 }
 
 /// What runs of a model have learnt about the length of texts.

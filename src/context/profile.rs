@@ -83,10 +83,7 @@ impl Profile {
             cold: cold
                 .max_by_key(newest)
                 .map_or_else(Default::default, |it| it.learnt.cold),
-            overhead: on_card()
-                .filter(|it| it.learnt.overhead.is_some())
-                .max_by_key(newest)
-                .and_then(|it| it.learnt.overhead),
+            overhead: Self::overhead(on_card(), ground.num_ctx),
             slots: on_card()
                 .filter(|it| it.learnt.slots.is_some())
                 .max_by_key(newest)
@@ -101,6 +98,17 @@ impl Profile {
             at,
             learnt,
         }
+    }
+
+    /// Bytes that computing took at an earlier load: at the newest with this window, or else with
+    /// any.
+    pub fn overhead<'a>(
+        known: impl IntoIterator<Item = &'a Self>,
+        num_ctx: Option<u32>,
+    ) -> Option<u64> {
+        let shown = known.into_iter().filter(|it| it.learnt.overhead.is_some());
+        let best = shown.max_by_key(|it| (it.ground.num_ctx == num_ctx, it.at))?;
+        best.learnt.overhead
     }
 
     /// The newest of these that a probe wrote.

@@ -10,8 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Timings, Tokens, Usage};
 
-/// A load that took longer was a load: a warm model answers within milliseconds.
-const RELOAD: Duration = Duration::from_millis(500);
 /// Requests before anything is said about low reuse.
 const ENOUGH: u64 = 10;
 /// What an older cold prompt counts against the next one.
@@ -137,7 +135,7 @@ impl ReuseMeter {
 
     /// Takes the figures of one answered request.
     pub fn measure(&mut self, usage: &Usage, timings: &Timings) -> Option<Reused> {
-        self.reloads += u64::from(timings.load.is_some_and(|load| load > RELOAD));
+        self.reloads += u64::from(timings.is_reloaded());
         let reused = self.judge(usage, timings);
         match &reused {
             Some(reused) => {

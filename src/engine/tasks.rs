@@ -18,12 +18,10 @@ use crate::inference::{
     Call, Heard, InstalledModel, Progress, Server, TimeLimits, is_same_model, nearest,
 };
 use crate::model::{
-    Answer, Failure, FailureClass, LaneView, LoadOptions, LoadedModel, Phase, RequestId, Tokens,
-    WatchedAnswer,
+    Answer, Failure, FailureClass, LaneView, LoadOptions, LoadedModel, Phase, RELOAD, RequestId,
+    Tokens, WatchedAnswer,
 };
 
-/// A warm model answers within milliseconds (Ollama 0.33); what took longer was a load.
-const RELOAD: Duration = Duration::from_millis(500);
 /// Installed models named in a message at most.
 const NAMES_SHOWN: usize = 12;
 

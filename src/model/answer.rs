@@ -106,7 +106,7 @@ pub struct Timings {
     pub first_token: Option<Duration>,
     /// The server's whole handling, waiting in its queue included.
     pub total: Option<Duration>,
-    /// Waiting for the model to be loaded. More than half a second means it was (re)loaded.
+    /// Waiting for the model to be loaded, which [`RELOAD`] judges.
     pub load: Option<Duration>,
     /// Evaluating the part of the prompt that was not cached.
     pub prefill: Option<Duration>,
@@ -118,7 +118,15 @@ pub struct Timings {
     pub saved: Option<Duration>,
 }
 
+/// A load that took longer was a load: a model in memory answers within 5 ms (Ollama 0.33).
+pub const RELOAD: Duration = Duration::from_millis(500);
+
 impl Timings {
+    /// Whether the model was loaded for this request.
+    pub fn is_reloaded(&self) -> bool {
+        self.load.is_some_and(|load| load > RELOAD)
+    }
+
     /// Time in the server's queue: its total less everything it accounts for.
     pub fn queued(&self) -> Option<Duration> {
         let parts = [self.load?, self.prefill?, self.decode?];

@@ -22,7 +22,7 @@ mod snapshot;
 mod trim;
 mod watched;
 
-pub use answer::{Answer, AnswerBody, Finish, Timings, Usage};
+pub use answer::{Answer, AnswerBody, Finish, RELOAD, Timings, Usage};
 pub use command::{Command, CommandError, Done, JobName, Move, Priority, WhichFailures};
 pub use context::{ContextView, LaneContext, TrimView};
 pub use energy::{Bill, CloudPrice, Energy, Price, Prices, WrongPrice};

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use batchtop::base::Moment;
+use batchtop::engine::core::Input;
 use batchtop::model::*;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -117,6 +118,34 @@ fn a_conversation_waits_for_its_own_retry_while_the_others_go_on() {
     assert!(between.iter().any(|id| id.0 != 1_000_004), "others go on");
     let spoke = between.iter().filter(|id| id.0 != 1_000_004);
     assert!(spoke.clone().all(|id| world.talks[id].number != own));
+}
+
+#[test]
+fn a_request_that_waits_for_a_retry_when_the_job_is_paused_comes_back_to_its_conversation() {
+    let mut world = world(80, Parallel::Fixed(4));
+    // Lanes end one after the other, so that the later request speaks in the earlier conversation.
+    world.spread = 1.0;
+    world.policy = Box::new(|number, times| match (number, times) {
+        (7 | 8, 1..=3) => Err(FailureClass::ServerError),
+        _ => Ok(()),
+    });
+    let before = |world: &World| [7, 8].map(|id| numbers(world, id..id + 1));
+    let tried =
+        |world: &World| [7, 8].map(|id| world.sent.get(&RequestId(1_000_000 + id)).copied());
+    while tried(&world) != [Some(1), Some(1)] {
+        let soon = world.now + Duration::from_millis(1);
+        world.step(Input::Tick);
+        world.run_until(soon);
+        world.now = soon;
+    }
+    let places = before(&world);
+    assert!(places[0] > places[1], "{places:?}");
+    let soon = (world.now + Duration::from_millis(200)).0.as_secs_f64();
+    world.command(soon, 1, Command::Pause { job: JobId(1) });
+    world.command(soon + 5.0, 2, Command::Resume { job: JobId(1) });
+    world.run();
+    world.assert_all_ended();
+    assert_eq!(before(&world), places);
 }
 
 #[rstest]

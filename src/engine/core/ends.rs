@@ -13,8 +13,6 @@ use crate::store::{Record, Write};
 const CRASH_LIMIT: u32 = 3;
 /// A request whose connection is lost this often although the server is well has itself to blame.
 const LOST_LIMIT: u32 = 20;
-/// Loading takes longer than this, and a warm start never does (Ollama 0.33: 1 to 5 ms).
-const RELOAD: Duration = Duration::from_millis(500);
 
 impl Core {
     pub(super) fn ended(
@@ -72,10 +70,9 @@ impl Core {
 
     /// A load time on a warm model means that somebody else changed what is loaded.
     fn notice_reload(&mut self, flight: &Flight, answer: &Answer, now: Now) {
-        let reloaded = answer.timings.load.is_some_and(|load| load > RELOAD);
         // Every request that waited for the same load reports it.
         let told = self.reload_told.is_some_and(|told| flight.since < told);
-        if reloaded && !told {
+        if answer.timings.is_reloaded() && !told {
             self.reload_told = Some(now.moment);
             let text = format!(
                 "`{}` was loaded again: another client uses the server with other options, and \

@@ -59,7 +59,7 @@ impl Core {
     }
 
     pub(super) fn release(&mut self, request: &Claimed) {
-        self.leave(request.id);
+        self.step_back(request.id);
         let record = Record::Released {
             request: request.id,
             attempts: request.attempts,

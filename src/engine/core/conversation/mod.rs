@@ -39,7 +39,8 @@ pub(super) struct Conversations {
     units: BTreeMap<Unit, Memory>,
     /// How the prompts of claimed requests begin that speak in conversations.
     beginnings: HashMap<RequestId, Beginning>,
-    /// Where requests spoke that had no end when the process before this one died.
+    /// Where requests spoke that went back to the queue, or had no end when the process before this
+    /// one died.
     promised: HashMap<RequestId, Place>,
 }
 
@@ -313,6 +314,14 @@ impl Core {
         let writes = over.chain([Write::Speak(unit, request.id, number)]);
         self.effects
             .extend(writes.map(|write| Effect::Write(write, None)));
+    }
+
+    /// A request goes back to the queue: when it comes again, it goes on where it was.
+    pub(super) fn step_back(&mut self, request: RequestId) {
+        let place = self.conversations.speakers.get(&request).copied();
+        let promised = place.map(|place| (request, place));
+        self.conversations.promised.extend(promised);
+        self.leave(request);
     }
 
     /// A request is no longer on its way: nothing of it stays in its conversation.

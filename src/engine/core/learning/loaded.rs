@@ -1,7 +1,6 @@
 //! The model that runs, and the profile of the ground it runs on.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::reuse::{Cold, Sent};
 use crate::base::Stamp;
@@ -11,8 +10,6 @@ use crate::model::{Answer, Endpoint, LoadOptions, Parallel, Prompt};
 
 /// Beginnings of prompts that are remembered; with more of them nothing is shared anyway.
 const PREFIXES: usize = 10_000;
-/// A load that took longer was a load (Ollama 0.33: a warm model answers within 5 ms).
-pub(super) const RELOAD: Duration = Duration::from_millis(500);
 
 /// The model that runs.
 #[derive(Debug)]
@@ -106,7 +103,7 @@ impl Loaded {
 
     /// A model that somebody else had loaded again has lost every prefix.
     pub(super) fn notice_reload(&mut self, sent: &Sent, answer: &Answer) {
-        if answer.timings.load.is_some_and(|load| load > RELOAD) {
+        if answer.timings.is_reloaded() {
             self.prefixes.clear();
             self.prefixes.insert(sent.prompt.prefix);
         }

@@ -100,9 +100,7 @@ impl Learning {
 
     /// Bytes that computing took at an earlier load of this model.
     pub(super) fn overhead(&self, load: &LoadOptions) -> Option<u64> {
-        let shown = self.here(load).filter(|it| it.learnt.overhead.is_some());
-        let best = shown.max_by_key(|it| (it.ground.num_ctx == load.num_ctx, it.at));
-        best?.learnt.overhead
+        Profile::overhead(self.here(load), load.num_ctx)
     }
 
     /// A load has shown how many bytes computing takes.

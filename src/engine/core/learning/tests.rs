@@ -1,7 +1,8 @@
-use super::loaded::RELOAD;
 use super::*;
 use crate::engine::core::SendId;
-use crate::model::{AnswerBody, Attempts, Endpoint, LoadedModel, Timings, TokenNeed, Usage};
+use crate::model::{
+    AnswerBody, Attempts, Endpoint, LoadedModel, RELOAD, Timings, TokenNeed, Usage,
+};
 use crate::store::Unit;
 
 /// The server reads so many tokens a second.
