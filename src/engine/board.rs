@@ -67,7 +67,7 @@ impl Board {
             cards: Cards::new(),
             ledger: Ledger::new(jobs),
             reuse: HashMap::new(),
-            origin: Origin::default(),
+            origin: Origin::new(simulated),
         }
     }
 

@@ -5,12 +5,21 @@ use crate::model::{JobId, LoadedModel, RanOn, Readings};
 use crate::store::Write;
 
 /// What was noted last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Origin {
+    simulated: bool,
     noted: Option<(JobId, RanOn)>,
 }
 
 impl Origin {
+    /// Nothing was noted yet. `simulated` tells whether the server is the built-in one.
+    pub(super) const fn new(simulated: bool) -> Self {
+        Self {
+            simulated,
+            noted: None,
+        }
+    }
+
     /// A model was loaded for a job. Returns what is to be written.
     pub(super) fn loaded(
         &mut self,
@@ -25,6 +34,7 @@ impl Origin {
             quantization: model.quantization.clone(),
             window: model.window,
             server_version: version.map(str::to_owned),
+            simulated: self.simulated,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             ..RanOn::default()
         };

@@ -19,6 +19,10 @@ pub struct RanOn {
     pub window: Option<Tokens>,
     /// The server's version.
     pub server_version: Option<String>,
+    /// Whether that is the simulated server of `batchtop demo`. One that runs as a program of its
+    /// own is a server like any other.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub simulated: bool,
     /// The version of the cards' driver.
     pub driver: Option<String>,
     /// The names of the cards.

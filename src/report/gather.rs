@@ -49,6 +49,7 @@ pub fn gather(
             reuse: reader.reuse(job.id)?,
             trims: reader.trims(job.id, TRIMS)?,
             failures: reader.failures(job.id)?,
+            attempts: reader.attempts_by_class(job.id)?,
             events: reader.events(job.id, EVENTS)?,
             bill: Bill::of(job.energy, &job.counts, prices),
             prices: prices.clone(),

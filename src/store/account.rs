@@ -9,7 +9,7 @@ use serde::de::value::Error as WordError;
 use super::row::{json, parse, unsigned};
 use super::{Reader, StoreError};
 use crate::base::Stamp;
-use crate::model::{Answer, Event, EventKind, Failure, JobId, RanOn};
+use crate::model::{Answer, Event, EventKind, Failure, FailureClass, JobId, RanOn};
 
 /// How one request ended, and when.
 #[derive(Debug)]
@@ -108,6 +108,27 @@ impl Reader {
                 count,
                 first: first?.into_iter().flatten().collect(),
             })
+        })
+    }
+
+    /// Failed attempts of a job that count, by class, most frequent first.
+    pub fn attempts_by_class(&self, job: JobId) -> Result<Vec<(FailureClass, u64)>, StoreError> {
+        self.read(|connection| {
+            // There are few attempts, and many requests: the attempts of other jobs cost less than
+            // the requests of this one.
+            let mut query = connection.prepare_cached(
+                "SELECT a.failure ->> '$.class' AS class, count(*) FROM attempt a
+                 CROSS JOIN request r ON r.id = a.request WHERE r.job = ?1
+                 GROUP BY class ORDER BY count(*) DESC, class",
+            )?;
+            let class = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, unsigned(row, 1)?));
+            let rows = query.query_map([job.0], class)?;
+            // A class that a newer version wrote has no name here.
+            rows.filter_map(|row| {
+                row.map(|(class, count)| Some((FailureClass::from_name(&class)?, count)))
+                    .transpose()
+            })
+            .collect()
         })
     }
 

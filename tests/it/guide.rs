@@ -84,4 +84,5 @@ fn every_step_of_the_guide_works_and_says_what_is_shown() {
     }
     // Whether the candidates' own words stand beside their scores.
     assert!(stage.read("scores.csv").contains("request.prompt"));
+    assert!(stage.read("report.html").contains("<svg"));
 }

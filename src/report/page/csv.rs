@@ -18,6 +18,8 @@ pub(super) fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()>
         "prompt_tokens",
         "answer_tokens",
         "mean_wall_ms",
+        "p50_wall_ms",
+        "p95_wall_ms",
         "lanes",
     ];
     let mut head: Vec<String> = fixed.map(str::to_owned).to_vec();
@@ -48,6 +50,8 @@ pub(super) fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()>
                     .mean_wall_ms
                     .map(|millis| (millis * 10.0).round() / 10.0),
             ),
+            cell(interval.p50_wall_ms),
+            cell(interval.p95_wall_ms),
             cell(last.map(|last| last.lanes)),
         ];
         for id in &cards {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::latencies::Latencies;
 use crate::base::Stamp;
 
 /// Intervals of a report at most.
-const MOST: i64 = 300;
+const MOST: i64 = 600;
 /// Lengths of intervals in milliseconds. Each is a multiple of the one before it, so that counts
 /// are added up and never divided.
 const LENGTHS: [i64; 11] = [
@@ -33,6 +34,10 @@ pub struct Interval {
     pub answer_tokens: u64,
     /// The mean time of an answer in milliseconds; `None` where none came.
     pub mean_wall_ms: Option<f64>,
+    /// The time that half of the answers did not exceed, to 5 %.
+    pub p50_wall_ms: Option<f64>,
+    /// The time that 95 of a hundred did not exceed, to 5 %.
+    pub p95_wall_ms: Option<f64>,
 }
 
 impl Interval {
@@ -53,22 +58,24 @@ pub struct Answered {
     pub wall_ms: f64,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Sums {
     answered: u64,
     failed: u64,
     prompt_tokens: u64,
     answer_tokens: u64,
     wall_ms: f64,
+    latencies: Latencies,
 }
 
 impl Sums {
     fn add(&mut self, other: &Self) {
         self.answered += other.answered;
         self.failed += other.failed;
-        self.prompt_tokens += other.prompt_tokens;
-        self.answer_tokens += other.answer_tokens;
+        self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
+        self.answer_tokens = self.answer_tokens.saturating_add(other.answer_tokens);
         self.wall_ms += other.wall_ms;
+        self.latencies.merge(&other.latencies);
     }
 }
 
@@ -93,26 +100,18 @@ impl IntervalCounter {
 
     /// A request was answered.
     pub fn answered(&mut self, at: Stamp, answer: Answered) {
-        self.add(
-            at,
-            &Sums {
-                answered: 1,
-                failed: 0,
-                prompt_tokens: answer.prompt_tokens,
-                answer_tokens: answer.answer_tokens,
-                wall_ms: answer.wall_ms,
-            },
-        );
+        let sums = self.at(at);
+        sums.answered += 1;
+        sums.prompt_tokens = sums.prompt_tokens.saturating_add(answer.prompt_tokens);
+        sums.answer_tokens = sums.answer_tokens.saturating_add(answer.answer_tokens);
+        sums.wall_ms += answer.wall_ms;
+        sums.latencies.add(answer.wall_ms);
     }
 
     /// A request failed for good. What failed before the start, such as invalid lines, counts at
     /// the start.
     pub fn failed(&mut self, at: Stamp) {
-        let failed = Sums {
-            failed: 1,
-            ..Sums::default()
-        };
-        self.add(at, &failed);
+        self.at(at).failed += 1;
     }
 
     /// The intervals from the start to `until`, or to the last end where that is later.
@@ -135,7 +134,8 @@ impl IntervalCounter {
 
     fn interval(&self, key: i64, span: i64) -> Interval {
         let from = key.saturating_mul(self.length);
-        let sums = self.sums.get(&key).copied().unwrap_or_default();
+        let none = Sums::default();
+        let sums = self.sums.get(&key).unwrap_or(&none);
         let length = self.length.min(span.saturating_sub(from)).max(1);
         Interval {
             at: Stamp(self.start.0.saturating_add(from)),
@@ -145,15 +145,18 @@ impl IntervalCounter {
             prompt_tokens: sums.prompt_tokens,
             answer_tokens: sums.answer_tokens,
             mean_wall_ms: (sums.answered > 0).then(|| sums.wall_ms / sums.answered as f64),
+            p50_wall_ms: sums.latencies.quantile(0.5),
+            p95_wall_ms: sums.latencies.quantile(0.95),
         }
     }
 
-    fn add(&mut self, at: Stamp, sums: &Sums) {
+    /// The sums of the interval in which this is.
+    fn at(&mut self, at: Stamp) -> &mut Sums {
         let passed = at.0.saturating_sub(self.start.0).max(0);
-        self.sums.entry(passed / self.length).or_default().add(sums);
-        while self.sums.len() as i64 > MOST {
+        while self.sums.len() as i64 >= MOST && !self.sums.contains_key(&(passed / self.length)) {
             self.widen();
         }
+        self.sums.entry(passed / self.length).or_default()
     }
 
     fn widen(&mut self) {
@@ -197,6 +200,9 @@ mod tests {
         assert_eq!(told, expected);
         assert_eq!(intervals[0].mean_wall_ms, Some(300.0));
         assert_eq!(intervals[1].mean_wall_ms, None);
+        let half = intervals[0].p50_wall_ms.unwrap();
+        assert!((290.0..310.0).contains(&half), "{half}");
+        assert_eq!(intervals[1].p95_wall_ms, None);
     }
 
     #[test]

@@ -4,16 +4,19 @@
 use std::fmt::Write as _;
 
 use super::Report;
-use super::outline::{Block, outline, title};
-use crate::base::shown;
+use super::outline::{Block, Column, Progress, Table, Tile, lead, outline, title};
+use crate::base::{count, share, shown};
 
 /// The bars of a small graph, the lowest first.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Columns of a small graph at most.
 const COLUMNS: usize = 60;
+/// Columns of the longest bar of a histogram.
+const BAR_COLUMNS: usize = 30;
 
 pub(super) fn page(report: &Report) -> String {
-    let mut page = format!("# {}\n", escaped(&title(report)));
+    let (title, lead) = (escaped(&title(report)), escaped(&lead(report)));
+    let mut page = format!("# {title}\n\n{lead}\n");
     for section in outline(report) {
         let _ = write!(page, "\n## {}\n", section.title);
         for block in &section.blocks {
@@ -26,13 +29,13 @@ pub(super) fn page(report: &Report) -> String {
 
 fn write(page: &mut String, block: &Block) {
     match block {
+        Block::Progress(progress) => bar(page, *progress),
+        Block::Tiles(all) => tiles(page, all),
         Block::Facts(facts) => {
-            let rows = facts
-                .iter()
-                .map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
-            table(page, &["", ""], rows);
+            let row = |(name, value): &(&str, String)| vec![(*name).to_owned(), value.clone()];
+            table(page, &[Column::Words(""); 2], facts.iter().map(row));
         }
-        Block::Table(head, rows) => table(page, head, rows.iter().cloned()),
+        Block::Table(Table { head, rows }) => table(page, head, rows.iter().cloned()),
         Block::Note(text) => {
             let _ = writeln!(page, "{}", escaped(text));
         }
@@ -52,19 +55,53 @@ fn write(page: &mut String, block: &Block) {
             }
         }
         Block::Bars(chart) => {
-            let rows = chart
-                .bars
-                .iter()
-                .map(|(label, count)| vec![label.clone(), count.to_string()]);
-            table(page, &["", "requests"], rows);
+            let most = chart.bars.iter().map(|bar| bar.count).max().unwrap_or(0);
+            let rows = chart.bars.iter().map(|bar| {
+                let blocks = bar.count as usize * BAR_COLUMNS / (most as usize).max(1);
+                vec![bar.label.clone(), count(bar.count), "█".repeat(blocks)]
+            });
+            let head = [
+                Column::Figures("Score"),
+                Column::Figures("Answers"),
+                Column::Words(""),
+            ];
+            table(page, &head, rows);
         }
         Block::Marks(_) => page.push_str("The marks of the time line, in words:\n"),
     }
 }
 
-fn table(page: &mut String, head: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-    let _ = writeln!(page, "| {} |", head.join(" | "));
-    let _ = writeln!(page, "|{}", " --- |".repeat(head.len()));
+/// How far it is, as a bar of blocks.
+fn bar(page: &mut String, progress: Progress) {
+    let Progress {
+        done,
+        failed,
+        total,
+    } = progress;
+    let part = (done + failed) as f64 / total.max(1) as f64;
+    let full = ((part * COLUMNS as f64) as usize).min(COLUMNS);
+    let (full, rest) = ("█".repeat(full), "░".repeat(COLUMNS - full));
+    let _ = writeln!(page, "`{full}{rest}` {}", share(done + failed, total));
+}
+
+fn tiles(page: &mut String, tiles: &[Tile]) {
+    let head: Vec<_> = tiles.iter().map(|tile| Column::Words(tile.name)).collect();
+    let values = tiles.iter().map(|tile| tile.value.clone()).collect();
+    let details = tiles.iter().map(|tile| tile.detail.clone()).collect();
+    table(page, &head, [values, details].into_iter());
+}
+
+fn table(page: &mut String, head: &[Column], rows: impl Iterator<Item = Vec<String>>) {
+    let titles: Vec<_> = head.iter().map(|column| column.title()).collect();
+    let _ = writeln!(page, "| {} |", titles.join(" | "));
+    page.push('|');
+    for column in head {
+        page.push_str(match column {
+            Column::Words(_) => " --- |",
+            Column::Figures(_) => " ---: |",
+        });
+    }
+    page.push('\n');
     for row in rows {
         let cells: Vec<_> = row.iter().map(|cell| escaped(cell)).collect();
         let _ = writeln!(page, "| {} |", cells.join(" | "));

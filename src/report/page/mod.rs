@@ -9,6 +9,7 @@ mod chart;
 mod csv;
 mod html;
 mod intervals;
+mod latencies;
 mod markdown;
 mod outline;
 mod scale;
@@ -19,7 +20,7 @@ use serde::Serialize;
 
 use crate::analysis::Summary;
 use crate::base::{Stamp, shown_json};
-use crate::model::{Bill, Format, Job, Prices, RanOn, Reuse};
+use crate::model::{Bill, FailureClass, Format, Job, Prices, RanOn, Reuse};
 use crate::store::{Events, FailureGroup, JobReadings, Trims};
 
 pub use intervals::{Answered, Interval, IntervalCounter};
@@ -51,6 +52,8 @@ pub struct Report {
     pub trims: Trims,
     /// Its failures by class and likeness, most frequent first.
     pub failures: Vec<FailureGroup>,
+    /// Failed attempts by class, those included that were made again; most frequent first.
+    pub attempts: Vec<(FailureClass, u64)>,
     /// What happened.
     pub events: Events,
     /// What energy and a cloud cost, as the settings say now.

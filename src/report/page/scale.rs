@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::base::duration;
+use crate::base::{duration, short};
 
 /// Steps of an axis at most.
 const STEPS: f64 = 4.0;
@@ -42,6 +42,12 @@ impl Scale {
         }
     }
 
+    /// An axis of whole numbers.
+    pub(super) fn of_counts(largest: u64) -> Self {
+        // Fewer than the steps of an axis would be told in parts of one.
+        Self::of(largest.max(STEPS as u64) as f64)
+    }
+
     /// An axis of time from the start of a run, over so many milliseconds.
     pub(super) fn of_time(milliseconds: i64) -> Self {
         const NAMED: [i64; 18] = [
@@ -66,6 +72,9 @@ impl Scale {
 }
 
 fn label(value: f64, step: f64) -> String {
+    if step >= 1_000.0 {
+        return short(value as u64);
+    }
     let digits = (-step.log10().floor()).clamp(0.0, 6.0) as usize;
     let digits = if (step * 10_f64.powi(digits as i32)).fract() > 1e-9 {
         digits + 1
@@ -97,11 +106,20 @@ mod tests {
     #[case(41.3, &["0", "20", "40", "60"])]
     #[case(0.09, &["0.000", "0.025", "0.050", "0.075", "0.100"])]
     #[case(24.0, &["0", "10", "20", "30"])]
+    #[case(15_000.0, &["0", "5,000", "10,000", "15,000"])]
+    #[case(3_900_000.0, &["0", "1.0 M", "2.0 M", "3.0 M", "4.0 M"])]
     #[case(f64::NAN, &["0.00", "0.25", "0.50", "0.75", "1.00"])]
     fn steps_are_round(#[case] largest: f64, #[case] labels: &[&str]) {
         let scale = Scale::of(largest);
         let told: Vec<_> = scale.steps.iter().map(|step| step.1.as_str()).collect();
         assert_eq!(told, labels);
+    }
+
+    #[test]
+    fn counts_are_whole() {
+        let steps = Scale::of_counts(2).steps;
+        let labels: Vec<_> = steps.iter().map(|step| step.1.as_str()).collect();
+        assert_eq!(labels, ["0", "1", "2", "3", "4"]);
     }
 
     #[rstest]

@@ -150,6 +150,7 @@ fn ran_on(outside: &str) -> RanOn {
         quantization: Some(format!("Q4_K_M{outside}")),
         window: Some(Tokens(8_192)),
         server_version: Some(format!("0.33.3{outside}")),
+        simulated: false,
         driver: None,
         cards: vec![format!("RTX 4090{outside}")],
         program: "0.1.0".to_owned(),
@@ -207,6 +208,7 @@ fn report(outside: &str) -> Report {
             count: 2,
             sample: failure.message,
         }],
+        attempts: vec![(FailureClass::ServerError, 5), (FailureClass::Refused, 2)],
         events: events(outside),
         bill: Bill::of(job.energy, &job.counts, &prices),
         prices,
@@ -231,7 +233,8 @@ fn waiting() -> Report {
     (report.job.started, report.job.finished, report.job.energy) = (None, None, None);
     report.results = Analyzer::new(ScoreRule::Detect).finish();
     (report.ran_on, report.intervals, report.readings) = (Vec::new(), Vec::new(), Vec::new());
-    (report.failures, report.trims) = (Vec::new(), Trims::default());
+    (report.failures, report.attempts) = (Vec::new(), Vec::new());
+    report.trims = Trims::default();
     report.reuse = Reuse::default();
     report.events = Events::default();
     report.bill = Bill::of(None, &report.job.counts, &report.prices);
@@ -262,6 +265,96 @@ fn a_clock_that_was_set_back_leaves_the_time_unknown() {
     let mut lines = told.lines();
     let took = lines.find(|line| line.contains("Time from the start"));
     assert!(took.is_some_and(|line| line.contains("n/a")), "{took:?}");
+}
+
+/// A job that stood still for ten minutes, with a server that was away meanwhile.
+fn stood_still() -> Report {
+    let mut report = report("");
+    let mut counter = IntervalCounter::new(at(0));
+    for second in (0..100).chain(700..800) {
+        counter.answered(at(second), Answered::default());
+    }
+    report.job.finished = Some(at(800));
+    report.intervals = counter.finish(at(800));
+    let event = |seconds, kind, text: &str| Event {
+        at: at(seconds),
+        job: None,
+        kind,
+        text: text.to_owned(),
+    };
+    report.events.first = vec![
+        event(100, EventKind::ServerDown, "down"),
+        event(150, EventKind::RunnerCrash, "crash"),
+        event(600, EventKind::ServerUp, "up"),
+    ];
+    report
+}
+
+#[test]
+fn a_standstill_is_shaded_and_named() {
+    let page = written(&stood_still(), Format::Html);
+    is_well_formed(&page);
+    assert!(page.contains("<title>nothing ended for 10 min 00 s</title>"));
+    let charts = page.matches("<polyline").count();
+    assert!(
+        page.matches("class=\"idle\"").count() >= charts.min(6),
+        "{page}"
+    );
+    assert!(page.contains("Where it is shaded, nothing ended"));
+    let plain = written(&report(""), Format::Html);
+    assert!(!plain.contains("class=\"idle\"") && !plain.contains("shaded"));
+}
+
+#[test]
+fn what_lasted_is_a_bar_on_the_time_line() {
+    let page = written(&stood_still(), Format::Html);
+    assert!(page.contains("rx=\"3\"><title>down; up</title></rect>"));
+    assert!(page.contains("<title>crash</title></circle>"));
+}
+
+#[test]
+fn what_is_left_of_a_run_is_foretold_only_where_there_is_a_rest() {
+    let mut report = report("");
+    let told = |report: &Report| {
+        let page = written(report, Format::Markdown);
+        let line = page.lines().find(|line| line.starts_with("| Time left"));
+        line.map(str::to_owned)
+    };
+    assert_eq!(told(&report), None);
+    (report.job.state, report.job.finished) = (JobState::Running, None);
+    (report.job.counts.done, report.job.counts.failed) = (19, 1);
+    report.written = at(100);
+    let line = "| Time left, at the mean rate so far | 1 min 40 s |";
+    assert_eq!(told(&report).as_deref(), Some(line));
+    let page = written(&report, Format::Markdown);
+    assert!(page.contains("░` 50.0 %") && page.contains("The job is not over"));
+    report.job.started = None;
+    assert_eq!(told(&report), None);
+}
+
+#[test]
+fn what_a_simulated_server_answered_is_said_to_be_so() {
+    let mut report = report("");
+    report.ran_on[0].simulated = true;
+    let page = written(&report, Format::Markdown);
+    assert!(
+        page.contains("| Server | SIMULATED, not a real one (0.33.3) |"),
+        "{page}"
+    );
+}
+
+#[test]
+fn several_grounds_stand_in_a_table() {
+    let mut report = report("");
+    report.ran_on.push(RanOn {
+        quantization: Some("Q8_0".to_owned()),
+        ..ran_on("")
+    });
+    let page = written(&report, Format::Markdown);
+    assert!(
+        page.contains("| gemma3:12b | f4031aab637d | Q8\\_0 |"),
+        "{page}"
+    );
 }
 
 /// Holds a page to XML: every tag is closed in order, every `<` and `&` begins something known.

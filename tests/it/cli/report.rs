@@ -3,7 +3,7 @@
 use batchtop::simulator::{Action, Script};
 use serde_json::Value;
 
-use crate::support::{Stage, batch, marked, until};
+use crate::support::{Running, Stage, batch, marked, until};
 
 fn refusing() -> Stage {
     let refusal = Action::Error {
@@ -65,6 +65,7 @@ fn every_form_says_what_ran() {
         "{}",
         json["ran_on"]
     );
+    assert_eq!(json["attempts"], serde_json::json!([["refused", 1]]));
     let ended: u64 = json["intervals"]
         .as_array()
         .unwrap()
@@ -81,6 +82,35 @@ fn every_form_says_what_ran() {
         .with(2)
         .saying("names no form of a report");
     stage.run("report 9").with(2).saying("no job is called `9`");
+}
+
+#[test]
+fn the_command_in_a_report_runs_the_same_again() {
+    let stage = Stage::new();
+    stage.write("a 'b'.jsonl", batch(6));
+    let mut run = stage.command(
+        "run --num-ctx 4096 --parallel 2 --retries 1 --timeout 5m --limit 3 --max-tokens 77 \
+         --skip-invalid --allow-spill --trim-interval 7 --safe-share 80%",
+    );
+    run.arg("a 'b'.jsonl");
+    Running::start(&mut run, b"").ends().with(0);
+    let page = stage.run("report 1").with(0).out;
+    let command = page.lines().find(|line| line.starts_with("batchtop run"));
+    let command = command.expect("a command");
+    let folder = Stage::binary().parent().unwrap().display();
+    let mut shell = stage.process("/bin/sh");
+    shell
+        .args(["-c", command])
+        .env("PATH", format!("{folder}:/usr/bin:/bin"));
+    Running::start(&mut shell, b"").ends().with(0);
+    let job = |number: u32| -> Value {
+        let out = stage.run(&format!("report {number} --format json")).out;
+        serde_json::from_str::<Value>(&out).unwrap()["job"].take()
+    };
+    let (first, again) = (job(1), job(2));
+    assert_eq!(first["settings"], again["settings"], "{command}");
+    assert_eq!(first["source"]["hash"], again["source"]["hash"]);
+    assert_eq!(again["counts"]["done"], 3);
 }
 
 #[test]

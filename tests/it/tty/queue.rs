@@ -92,6 +92,22 @@ fn results_are_written_from_the_palette() {
 }
 
 #[test]
+fn a_report_is_written_with_a_key() {
+    let stage = Stage::new();
+    stage.write("b.jsonl", batch(12));
+    stage.run("run b.jsonl").with(0);
+    let mut terminal = Terminal::open(&stage, "");
+    terminal.shows("✓ b.jsonl");
+    terminal.types("R");
+    terminal.shows("the report is in");
+    let page = stage.read("b.report.html");
+    assert!(page.ends_with("</html>\n") && page.contains("<svg"));
+    assert!(page.contains("12 answered"), "{page}");
+    terminal.types("q");
+    assert_eq!(terminal.ends(), 0);
+}
+
+#[test]
 fn a_killed_run_goes_on_at_the_next_start() {
     let stage = waiting(40);
     let terminal = under_way(&stage);

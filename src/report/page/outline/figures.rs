@@ -1,63 +1,88 @@
-//! What was measured: throughput, times, tokens, cards and scores.
+//! What was measured: throughput, times, tokens and scores.
 
-use super::{Block, Section, UNKNOWN, card_ids, known, number, passed, span};
+use super::cards::over_time;
+use super::{Block, Column, Section, Table, UNKNOWN, chart, idle, known, number, passed};
 use crate::analysis::Spread;
-use crate::base::{bytes, count};
-use crate::report::page::chart::{BarChart, LineChart, Points};
+use crate::base::{count, duration, short};
+use crate::report::page::chart::{Bar, BarChart, Points};
 use crate::report::page::{Interval, Report};
-use crate::store::{CardPoint, JobReadings};
 
 pub(super) fn throughput(report: &Report) -> Section {
     let mut blocks = Vec::new();
     if !report.intervals.is_empty() {
-        let line =
-            |name: &str, figure: fn(&Interval) -> u64| (name.to_owned(), rates(report, figure));
-        let charts = [
-            (
-                "Requests a second",
-                vec![
-                    line("answered", |one| one.answered),
-                    line("failed", |one| one.failed),
-                ],
-            ),
-            (
-                "Tokens a second",
-                vec![
-                    line("written", |one| one.answer_tokens),
-                    line("read", |one| one.prompt_tokens),
-                ],
-            ),
-            (
-                "Seconds for an answer, mean",
-                vec![(
-                    "answers".to_owned(),
-                    report
-                        .intervals
-                        .iter()
-                        .map(|one| {
-                            (
-                                passed(report, one.at),
-                                one.mean_wall_ms.map(|millis| millis / 1_000.0),
-                            )
-                        })
-                        .collect(),
-                )],
-            ),
-        ];
-        blocks.extend(charts.map(|(title, lines)| chart(report, title, lines)));
+        blocks.extend(charts(report));
     }
     if !report.readings.is_empty() {
-        let lanes = over_time(report, |reading| Some(f64::from(reading.lanes)));
-        blocks.push(chart(
-            report,
-            "Requests in flight",
-            vec![("lanes".to_owned(), lanes)],
-        ));
+        let in_flight = over_time(report, |reading| Some(f64::from(reading.lanes)));
+        let line = ("lanes".to_owned(), in_flight);
+        blocks.push(chart(report, "Requests in flight", vec![line]));
+    }
+    if !idle(report).is_empty() {
+        let text =
+            "Where it is shaded, nothing ended: the job, the guard or the server stood still.";
+        blocks.push(Block::Note(text.to_owned()));
     }
     Section {
         title: "Throughput",
         blocks,
     }
+}
+
+fn charts(report: &Report) -> Vec<Block> {
+    let rate = |name: &str, figure: fn(&Interval) -> u64| (name.to_owned(), rates(report, figure));
+    let time = |name: &str, figure: fn(&Interval) -> Option<f64>| {
+        let point = |one: &Interval| {
+            let seconds = figure(one).map(|millis| millis / 1_000.0);
+            (middle(report, one), seconds)
+        };
+        let points = report.intervals.iter().map(point);
+        (name.to_owned(), points.collect())
+    };
+    let charts = [
+        (
+            "Requests ended (% of all)",
+            vec![("ended".to_owned(), ended(report))],
+        ),
+        (
+            "Requests a second",
+            vec![
+                rate("answered", |one| one.answered),
+                rate("failed", |one| one.failed),
+            ],
+        ),
+        (
+            "Tokens written a second",
+            vec![rate("written", |one| one.answer_tokens)],
+        ),
+        (
+            "Tokens of prompts a second",
+            vec![rate("of prompts", |one| one.prompt_tokens)],
+        ),
+        (
+            "Time of an answer (s)",
+            vec![
+                time("half are faster", |one| one.p50_wall_ms),
+                time("95 % are faster", |one| one.p95_wall_ms),
+            ],
+        ),
+    ];
+    charts
+        .into_iter()
+        .map(|(title, lines)| chart(report, title, lines))
+        .collect()
+}
+
+/// How much of the job had ended at the end of each interval.
+fn ended(report: &Report) -> Points {
+    let total = report.job.counts.total.max(1) as f64;
+    let mut sum = 0;
+    let mut points = vec![(0, Some(0.0))];
+    points.extend(report.intervals.iter().map(|one| {
+        sum += one.answered + one.failed;
+        let end = passed(report, one.at).saturating_add((one.seconds * 1_000.0) as i64);
+        (end, Some(sum as f64 * 100.0 / total))
+    }));
+    points
 }
 
 pub(super) fn answers(report: &Report) -> Section {
@@ -81,10 +106,9 @@ pub(super) fn answers(report: &Report) -> Section {
     .into_iter()
     .map(|(name, spread, shown)| spread_row(name, spread, shown))
     .collect();
-    let head = vec!["", "Least", "10 %", "Half", "90 %", "99 %", "Most", "Mean"];
     let mut blocks = Vec::new();
     if results.answers > 0 {
-        blocks.push(Block::Table(head, rows));
+        blocks.push(spreads(rows));
         let endings = results.finish_reasons.iter();
         let endings: Vec<_> = endings
             .map(|(name, number)| format!("{name} {}", count(*number)))
@@ -110,6 +134,7 @@ pub(super) fn answers(report: &Report) -> Section {
 }
 
 pub(super) fn context(report: &Report) -> Section {
+    let reuse = &report.reuse;
     let window = report.ran_on.iter().rev().find_map(|told| told.window);
     let longest = report
         .results
@@ -118,7 +143,18 @@ pub(super) fn context(report: &Report) -> Section {
     let facts = vec![
         (
             "Tokens of prompts not read again",
-            known(report.reuse.is_known().then(|| report.reuse.to_string())),
+            known(reuse.share().map(|part| {
+                let tokens = short(reuse.reused.0);
+                format!(
+                    "{tokens} ({:.1} % of {})",
+                    part * 100.0,
+                    short(reuse.prompt.0)
+                )
+            })),
+        ),
+        (
+            "Reading them would have taken",
+            known((!reuse.saved.is_zero()).then(|| duration(reuse.saved))),
         ),
         (
             "Context window of a slot",
@@ -127,78 +163,13 @@ pub(super) fn context(report: &Report) -> Section {
         ("Longest prompt answered", known(longest)),
         ("Trims", count(report.trims.count)),
     ];
-    let rows: Vec<_> = report
-        .trims
-        .last
-        .iter()
-        .rev()
-        .map(|(at, trim)| {
-            vec![
-                at.rfc3339(),
-                trim.policy.to_string(),
-                trim.reason.to_string(),
-                format!("{} → {}", trim.messages_before, trim.messages_after),
-                format!(
-                    "{} → {}",
-                    count(trim.tokens_before.0),
-                    count(trim.tokens_after.0)
-                ),
-            ]
-        })
-        .collect();
     let mut blocks = vec![Block::Facts(facts)];
-    if !rows.is_empty() {
-        let head = vec!["When", "Policy", "Why", "Messages", "Tokens, estimated"];
+    if !report.trims.last.is_empty() {
         blocks.push(Block::Note("The last trims, the newest first:".to_owned()));
-        blocks.push(Block::Table(head, rows));
+        blocks.push(trims(report));
     }
     Section {
         title: "Context",
-        blocks,
-    }
-}
-
-/// One figure of what a card said.
-type Figure = fn(&CardPoint) -> Option<f64>;
-
-pub(super) fn cards(report: &Report) -> Section {
-    let ids = card_ids(report);
-    let mut blocks = Vec::new();
-    if ids.is_empty() {
-        blocks.push(Block::Note(
-            "No card could be read while it ran.".to_owned(),
-        ));
-        return Section {
-            title: "Cards",
-            blocks,
-        };
-    }
-    let rows = ids.iter().map(|id| card_row(report, id)).collect();
-    let head = vec![
-        "Card",
-        "Memory",
-        "Most of it used",
-        "Hottest",
-        "Power, mean",
-        "Busy, mean",
-    ];
-    blocks.push(Block::Table(head, rows));
-    let charts: [(&str, Figure); 3] = [
-        ("Memory used (GB)", |card| {
-            card.memory_used.map(|bytes| bytes as f64 / 1e9)
-        }),
-        ("Temperature (°C)", |card| card.celsius.map(f64::from)),
-        ("Power (W)", |card| card.watts),
-    ];
-    for (title, figure) in charts {
-        let lines = ids.iter().map(|id| {
-            let points = over_time(report, |reading| of_card(reading, id).and_then(figure));
-            (name_of(report, id), points)
-        });
-        blocks.push(chart(report, title, lines.collect()));
-    }
-    Section {
-        title: "Cards",
         blocks,
     }
 }
@@ -216,16 +187,18 @@ pub(super) fn scores(report: &Report) -> Section {
         } else {
             bar.from.to_string()
         };
-        (label, bar.count)
+        Bar {
+            label,
+            count: bar.count,
+        }
     });
-    let head = vec!["", "Least", "10 %", "Half", "90 %", "99 %", "Most", "Mean"];
     let decimal = |score: f64| ((score * 1_000.0).round() / 1_000.0).to_string();
     let blocks = vec![
         Block::Bars(BarChart {
             title: "Answers by score".to_owned(),
             bars: bars.collect(),
         }),
-        Block::Table(head, vec![spread_row("Score", scores.spread, &decimal)]),
+        spreads(vec![spread_row("Score", scores.spread, &decimal)]),
         Block::Facts(vec![
             ("Answers with an invalid score", count(scores.invalid.count)),
             ("Answers without a score", count(scores.missing.count)),
@@ -237,55 +210,55 @@ pub(super) fn scores(report: &Report) -> Section {
     }
 }
 
-fn chart(report: &Report, title: &str, lines: Vec<(String, Points)>) -> Block {
-    Block::Lines(LineChart {
-        title: title.to_owned(),
-        span: span(report),
-        lines,
-    })
-}
-
 /// Rates in the middle of their intervals. One that has hardly begun says nothing yet.
 fn rates(report: &Report, figure: fn(&Interval) -> u64) -> Points {
     let longest = report.intervals.first().map_or(0.0, |first| first.seconds);
     let point = |one: &Interval| {
-        let middle = passed(report, one.at).saturating_add((one.seconds * 500.0) as i64);
         let rate = one
             .rate(figure(one))
             .filter(|_| one.seconds * 2.0 >= longest);
-        (middle, rate)
+        (middle(report, one), rate)
     };
     report.intervals.iter().map(point).collect()
 }
 
-/// Readings with a gap wherever none were taken for more than three times as long as usual.
-fn over_time(report: &Report, figure: impl Fn(&JobReadings) -> Option<f64>) -> Points {
-    let times: Vec<i64> = report
-        .readings
-        .iter()
-        .map(|reading| passed(report, reading.at))
-        .collect();
-    let mut steps: Vec<i64> = times
-        .windows(2)
-        .map(|two| {
-            two.iter()
-                .rev()
-                .copied()
-                .reduce(i64::saturating_sub)
-                .unwrap_or(0)
-        })
-        .collect();
-    steps.sort_unstable();
-    let usual = steps.get(steps.len() / 2).copied().unwrap_or(0);
-    let mut points = Points::new();
-    for (reading, at) in report.readings.iter().zip(times) {
-        let before = points.last().map(|point| point.0);
-        if before.is_some_and(|before| at.saturating_sub(before) > usual.saturating_mul(3)) {
-            points.push((at, None));
-        }
-        points.push((at, figure(reading)));
-    }
-    points
+fn middle(report: &Report, one: &Interval) -> i64 {
+    passed(report, one.at).saturating_add((one.seconds * 500.0) as i64)
+}
+
+fn trims(report: &Report) -> Block {
+    let rows = report.trims.last.iter().rev().map(|(at, trim)| {
+        vec![
+            at.rfc3339(),
+            trim.policy.to_string(),
+            trim.reason.to_string(),
+            format!("{} → {}", trim.messages_before, trim.messages_after),
+            format!(
+                "{} → {}",
+                count(trim.tokens_before.0),
+                count(trim.tokens_after.0)
+            ),
+        ]
+    });
+    let head = vec![
+        Column::Words("When"),
+        Column::Words("Policy"),
+        Column::Words("Why"),
+        Column::Figures("Messages"),
+        Column::Figures("Tokens, estimated"),
+    ];
+    Block::Table(Table {
+        head,
+        rows: rows.collect(),
+    })
+}
+
+/// A table of spreads, by the rows of [`spread_row`].
+fn spreads(rows: Vec<Vec<String>>) -> Block {
+    let figures = ["Least", "10 %", "Half", "90 %", "99 %", "Most", "Mean"];
+    let mut head = vec![Column::Words("")];
+    head.extend(figures.map(Column::Figures));
+    Block::Table(Table { head, rows })
 }
 
 fn spread_row(name: &str, spread: Option<Spread>, shown: &dyn Fn(f64) -> String) -> Vec<String> {
@@ -295,46 +268,4 @@ fn spread_row(name: &str, spread: Option<Spread>, shown: &dyn Fn(f64) -> String)
         None => row.extend(std::iter::repeat_n(UNKNOWN.to_owned(), 7)),
     }
     row
-}
-
-fn of_card<'a>(reading: &'a JobReadings, id: &str) -> Option<&'a CardPoint> {
-    reading.cards.iter().find(|card| card.id == id)
-}
-
-fn name_of(report: &Report, id: &str) -> String {
-    let mut points = report
-        .readings
-        .iter()
-        .filter_map(|reading| of_card(reading, id));
-    points
-        .next()
-        .map_or_else(|| id.to_owned(), |card| card.name.clone())
-}
-
-fn card_row(report: &Report, id: &str) -> Vec<String> {
-    let points = || {
-        report
-            .readings
-            .iter()
-            .filter_map(|reading| of_card(reading, id))
-    };
-    let mean = |figure: fn(&CardPoint) -> Option<f64>| {
-        let (sum, count) = points()
-            .filter_map(figure)
-            .fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
-        (count > 0).then(|| sum / f64::from(count))
-    };
-    let total = points().filter_map(|card| card.memory_total).max();
-    let used = points().filter_map(|card| card.memory_used).max();
-    let celsius = points().filter_map(|card| card.celsius).max();
-    vec![
-        name_of(report, id),
-        known(total.map(bytes)),
-        known(used.map(bytes)),
-        known(celsius.map(|celsius| format!("{celsius} °C"))),
-        known(mean(|card| card.watts).map(|watts| format!("{watts:.0} W"))),
-        known(
-            mean(|card| card.busy_percent.map(f64::from)).map(|percent| format!("{percent:.0} %")),
-        ),
-    ]
 }

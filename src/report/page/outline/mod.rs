@@ -1,48 +1,29 @@
 //! What a person reads of a report: facts, tables and charts in their order, the same for every
 //! form. Texts in it may be outside text; whoever writes them escapes them.
 
+mod block;
+mod cards;
+mod events;
 mod figures;
 mod origin;
+mod result;
+mod settings;
 
-use std::time::Duration;
+pub(super) use block::{Block, Column, Progress, Section, Table, Tile};
+pub(super) use result::lead;
 
 use super::Report;
-use super::chart::{BarChart, LineChart, TimeLine};
-use crate::base::{Stamp, count, duration, rate, share};
-use crate::model::{EventKind, JobState};
+use super::chart::{LineChart, Points, Spans};
+use crate::base::{Stamp, count, rate, share};
 
 /// Rows of a table of failures or events.
 const ROWS: usize = 100;
 /// What stands where nothing is known.
 const UNKNOWN: &str = "n/a";
-
-/// A part of a report.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Section {
-    /// What it is about.
-    pub(super) title: &'static str,
-    /// What it says.
-    pub(super) blocks: Vec<Block>,
-}
-
-/// What a section consists of.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Block {
-    /// Names with values.
-    Facts(Vec<(&'static str, String)>),
-    /// A table: its head and its rows.
-    Table(Vec<&'static str>, Vec<Vec<String>>),
-    /// A sentence.
-    Note(String),
-    /// A command line.
-    Command(String),
-    /// Lines over time.
-    Lines(LineChart),
-    /// A histogram.
-    Bars(BarChart),
-    /// Marks on a time line.
-    Marks(TimeLine),
-}
+/// Shorter stretches without an end are no standstill.
+const SHORTEST_IDLE: f64 = 60.0;
+/// So many times as long as nearly every answer takes.
+const IDLE_ANSWERS: f64 = 3.0;
 
 /// The title of the whole report.
 pub(super) fn title(report: &Report) -> String {
@@ -52,17 +33,17 @@ pub(super) fn title(report: &Report) -> String {
 /// All sections that have something to say.
 pub(super) fn outline(report: &Report) -> Vec<Section> {
     vec![
-        result(report),
+        result::result(report),
         origin::ran(report),
         figures::throughput(report),
         figures::answers(report),
-        figures::context(report),
-        figures::cards(report),
-        cost(report),
-        failures(report),
         figures::scores(report),
-        events(report),
-        origin::settings(report),
+        figures::context(report),
+        cards::cards(report),
+        result::cost(report),
+        failures(report),
+        events::events(report),
+        settings::settings(&report.job.settings),
         origin::again(report),
     ]
     .into_iter()
@@ -105,77 +86,33 @@ fn span(report: &Report) -> i64 {
     passed(report, report.until()).max(1)
 }
 
-/// From the start of the job to its end, or until now.
-fn took(report: &Report) -> Option<Duration> {
-    let job = &report.job;
-    if job.finished.is_some() {
-        return job.took();
-    }
-    let millis = u64::try_from(span(report)).ok()?;
-    job.started.map(|_| Duration::from_millis(millis))
+/// Stretches in which nothing ended for much longer than an answer takes: pauses and outages,
+/// whatever their cause.
+fn idle(report: &Report) -> Spans {
+    let answer = report.results.wall_ms.map_or(0.0, |spread| spread.p99);
+    let shortest = (SHORTEST_IDLE * 1_000.0).max(IDLE_ANSWERS * answer);
+    let is_empty = |one: &super::Interval| one.answered + one.failed == 0;
+    let stretches = report
+        .intervals
+        .chunk_by(|a, b| is_empty(a) == is_empty(b))
+        .filter(|stretch| stretch.first().is_some_and(is_empty));
+    stretches
+        .filter_map(|stretch| {
+            let (first, last) = (stretch.first()?, stretch.last()?);
+            let end = passed(report, last.at).saturating_add((last.seconds * 1_000.0) as i64);
+            Some((passed(report, first.at), end))
+        })
+        .filter(|(from, until)| until.saturating_sub(*from) as f64 >= shortest)
+        .collect()
 }
 
-fn result(report: &Report) -> Section {
-    let (job, counts) = (&report.job, &report.job.counts);
-    let state = match job.state.why() {
-        Some(why) => format!("{}: {why}", job.state),
-        None => job.state.to_string(),
-    };
-    let of_all = |part: u64| format!("{} ({})", count(part), share(part, counts.total));
-    let mut facts = vec![
-        ("State", state),
-        ("Requests", count(counts.total)),
-        ("Answered", of_all(counts.done)),
-        ("of them cut off", count(counts.cut)),
-        ("Failed", of_all(counts.failed)),
-        ("Without an end yet", of_all(counts.left())),
-        ("Started", known(job.started.map(Stamp::rfc3339))),
-        ("Finished", known(job.finished.map(Stamp::rfc3339))),
-        ("Time from the start", known(took(report).map(duration))),
-        ("Tokens read", count(counts.prompt_tokens.0)),
-        ("Tokens written", count(counts.answer_tokens.0)),
-    ];
-    facts.push(("Report written", report.written.rfc3339()));
-    let mut blocks = vec![Block::Facts(facts)];
-    if let Some(warning) = job.settings.mode.warning() {
-        blocks.push(Block::Note(format!("Careful: {warning}.")));
-    }
-    if !matches!(job.state, JobState::Done | JobState::Cancelled) {
-        let text = "The job is not over: these are the figures so far.";
-        blocks.push(Block::Note(text.to_owned()));
-    }
-    Section {
-        title: "Result",
-        blocks,
-    }
-}
-
-fn cost(report: &Report) -> Section {
-    let bill = &report.bill;
-    let money = |amount: Option<f64>| {
-        known(amount.map(|amount| crate::base::money(amount, &bill.currency)))
-    };
-    let energy = report.job.energy.map(|energy| {
-        let text = crate::base::energy(energy.joules);
-        if energy.is_estimate() {
-            text + " (estimate)"
-        } else {
-            text
-        }
-    });
-    let facts = vec![
-        ("Energy of the cards", known(energy)),
-        ("What it cost", money(bill.cost)),
-        ("The same tokens in a cloud", money(bill.cloud_cost)),
-        (
-            "Tokens written for each joule",
-            known(bill.tokens_per_joule.map(number)),
-        ),
-    ];
-    Section {
-        title: "Energy and cost",
-        blocks: vec![Block::Facts(facts)],
-    }
+fn chart(report: &Report, title: &str, lines: Vec<(String, Points)>) -> Block {
+    Block::Lines(LineChart {
+        title: title.to_owned(),
+        span: span(report),
+        idle: idle(report),
+        lines,
+    })
 }
 
 fn failures(report: &Report) -> Section {
@@ -185,13 +122,20 @@ fn failures(report: &Report) -> Section {
             vec![
                 group.class.name().to_owned(),
                 count(group.count),
+                share(group.count, report.job.counts.total),
                 cut(&group.sample),
             ]
         })
         .collect();
     let mut blocks = Vec::new();
     if !rows.is_empty() {
-        blocks.push(Block::Table(vec!["Class", "Requests", "One of them"], rows));
+        let head = vec![
+            Column::Words("Class"),
+            Column::Figures("Requests"),
+            Column::Figures("Of all"),
+            Column::Words("One of them"),
+        ];
+        blocks.push(Block::Table(Table { head, rows }));
     }
     if report.failures.len() > ROWS {
         let more = report.failures.len() - ROWS;
@@ -199,60 +143,18 @@ fn failures(report: &Report) -> Section {
             "{more} rarer kinds are left out here."
         )));
     }
+    if !report.attempts.is_empty() {
+        let classes = report.attempts.iter();
+        let classes: Vec<_> = classes
+            .map(|(class, number)| format!("{} {}", class.name(), count(*number)))
+            .collect();
+        blocks.push(Block::Facts(vec![(
+            "Failed attempts, those that were made again included",
+            classes.join(", "),
+        )]));
+    }
     Section {
         title: "Failures",
-        blocks,
-    }
-}
-
-/// The row of an event on the time line.
-const fn row_of(kind: EventKind) -> usize {
-    match kind {
-        EventKind::JobState | EventKind::Setting | EventKind::Retried => 0,
-        EventKind::Loading | EventKind::Loaded | EventKind::Reloaded | EventKind::Plan => 1,
-        EventKind::ServerDown | EventKind::ServerUp | EventKind::RunnerCrash => 2,
-        EventKind::Guard | EventKind::Card => 3,
-        _ => 4,
-    }
-}
-
-fn events(report: &Report) -> Section {
-    let events = &report.events;
-    let mut rows = ["job", "model", "server", "guard", "other"].map(|name| (name, Vec::new()));
-    for event in &events.first {
-        if let Some(row) = rows.get_mut(row_of(event.kind)) {
-            row.1
-                .push((passed(report, event.at).max(0), cut(&event.text)));
-        }
-    }
-    let listed = events.first.iter().take(ROWS);
-    let listed: Vec<_> = listed
-        .map(|event| {
-            vec![
-                event.at.rfc3339(),
-                event.kind.word().to_owned(),
-                cut(&event.text),
-            ]
-        })
-        .collect();
-    let mut blocks = Vec::new();
-    if !listed.is_empty() {
-        let left = events.count.saturating_sub(listed.len() as u64);
-        blocks.push(Block::Marks(TimeLine {
-            title: "What happened, over the time from the start".to_owned(),
-            span: span(report),
-            rows: rows.to_vec(),
-        }));
-        blocks.push(Block::Table(vec!["When", "What", "In words"], listed));
-        if left > 0 {
-            blocks.push(Block::Note(format!(
-                "{} later events are left out here.",
-                count(left)
-            )));
-        }
-    }
-    Section {
-        title: "Events",
         blocks,
     }
 }
