@@ -160,17 +160,27 @@ pub(super) fn standard_output(source: io::Error) -> ReportError {
     }
 }
 
-/// A file that appears under its name only when it is complete.
+/// A file that appears under its name only when it is complete. A device or a pipe is no such
+/// file: it is written to and stays what it is.
 #[derive(Debug)]
 pub struct Fresh {
     file: BufWriter<File>,
-    partial: PathBuf,
+    /// Where it grows until it is complete; nothing where it is written in its place.
+    partial: Option<PathBuf>,
     path: PathBuf,
 }
 
 impl Fresh {
     /// Begins a file beside `path`. Without [`Fresh::finish`] nothing is left of it.
     pub fn create(path: &Path) -> Result<Self, ReportError> {
+        if is_special(path) {
+            let file = File::options().write(true).open(path);
+            return Ok(Self {
+                file: BufWriter::new(file.map_err(|source| unwritable(path, source))?),
+                partial: None,
+                path: path.to_path_buf(),
+            });
+        }
         let mut name = path.file_name().unwrap_or(path.as_os_str()).to_os_string();
         name.push(format!(".{}.part", std::process::id()));
         let partial = path.with_file_name(name);
@@ -178,7 +188,7 @@ impl Fresh {
         let file = create_locked(&partial).map_err(|source| unwritable(path, source))?;
         Ok(Self {
             file: BufWriter::new(file),
-            partial,
+            partial: Some(partial),
             path: path.to_path_buf(),
         })
     }
@@ -191,13 +201,21 @@ impl Fresh {
     pub fn finish(mut self) -> Result<(), ReportError> {
         self.file
             .flush()
-            .and_then(|()| self.file.get_ref().sync_all())
-            .and_then(|()| fs::rename(&self.partial, &self.path))
+            .and_then(|()| match &self.partial {
+                Some(partial) => {
+                    self.file.get_ref().sync_all()?;
+                    fs::rename(partial, &self.path)
+                }
+                None => Ok(()),
+            })
             .map_err(|source| unwritable(&self.path, source))
     }
 
     /// There is nothing to keep: neither this file nor one of an earlier export.
     fn discard(self) -> Result<(), ReportError> {
+        if self.partial.is_none() {
+            return Ok(());
+        }
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(unwritable(&self.path, error))
@@ -220,8 +238,15 @@ impl Write for Fresh {
 impl Drop for Fresh {
     fn drop(&mut self) {
         // After `finish` nothing is left under this name.
-        let _ = fs::remove_file(&self.partial);
+        if let Some(partial) = &self.partial {
+            let _ = fs::remove_file(partial);
+        }
     }
+}
+
+/// Whether there is something that is neither file nor folder, such as `/dev/null`.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 /// Makes a file that others can see to be in use: it stays locked as long as it is open, and a
@@ -299,6 +324,21 @@ mod tests {
     fn results_lie_beside_their_file(#[case] file: &str, #[case] results: &str) {
         assert_eq!(beside(Path::new(file), "results"), Path::new(results));
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_written_to_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("a.jsonl");
+        std::os::unix::fs::symlink("/dev/null", &nowhere).unwrap();
+        let mut file = Fresh::create(&nowhere).unwrap();
+        file.write_all(b"gone").unwrap();
+        file.finish().unwrap();
+        Fresh::create(&nowhere).and_then(Fresh::discard).unwrap();
+        assert!(nowhere.is_symlink() && is_special(&nowhere));
+        assert_eq!(fs::read(&nowhere).unwrap(), b"");
+    }
+
     #[test]
     fn what_a_killed_process_left_is_removed_and_what_is_being_written_stays() {
         let folder = tempfile::tempdir().unwrap();
