@@ -57,6 +57,12 @@ pub(super) enum Goal {
     Forever,
 }
 
+/// The queue is taken for another process's after so many more tries: the system lets go of the lock
+/// of a process that was killed only once all of it is gone, which takes a moment on a busy machine.
+const OWNED_TRIES: u32 = 20;
+/// Between two of them.
+const OWNED_PAUSE: Duration = Duration::from_millis(50);
+
 /// Why following ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Followed {
@@ -86,8 +92,17 @@ impl Session {
         server: Ollama,
         simulated: bool,
     ) -> Result<Self, Trouble> {
-        let opened = Self::open_if_free(context, server, simulated).await?;
-        let session = opened.ok_or_else(|| owned(&context.paths.data))?;
+        let mut tries = 0;
+        let session = loop {
+            if let Some(session) = Self::open_if_free(context, server.clone(), simulated).await? {
+                break session;
+            }
+            if tries == OWNED_TRIES {
+                return Err(owned(&context.paths.data));
+            }
+            tries += 1;
+            sleep(OWNED_PAUSE).await;
+        };
         name_card(&session.handle, context).await;
         Ok(session)
     }
