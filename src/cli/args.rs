@@ -11,10 +11,10 @@ pub use super::learnt_args::{Forget, Plan, Probe, Profile, ProfileAction};
 
 use super::flags::{FileArg, GlobalFlags, GuardFlags, JobFlags, NotifyFlags, class, file, job};
 use super::measure_flags::{Bench, Estimate};
-use super::output_flags::{Export, ReportFlags};
+use super::output_flags::{Export, ReportFlags, report_layer};
 use super::table_flags::{Analyze, Compare, Convert};
-use crate::config::{Layer, Sourced, nearest};
-use crate::model::{FailureClass, JobName, ReportTo};
+use crate::config::{Layer, nearest};
+use crate::model::{FailureClass, Format, JobName, ReportTo};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -225,6 +225,10 @@ pub struct Work {
     #[arg(long)]
     pub keep: bool,
 
+    /// Write a report on each job that has ended, beside its batch file: md, html, json or csv
+    #[arg(long, value_name = "FORM", value_parser = |text: &str| text.parse::<Format>())]
+    pub report: Option<Format>,
+
     /// Print progress as JSON lines on standard output
     #[arg(long)]
     pub json: bool,
@@ -402,13 +406,13 @@ impl Arguments {
         let job = match &self.command {
             Some(Command::Run(run)) => {
                 let watched = run.guard.layer().over(run.notify.layer());
-                let report = Layer {
-                    report: run.report.clone().map(Some).map(Sourced::flag),
-                    ..Layer::default()
-                };
+                let report = report_layer(run.report.clone());
                 run.job.layer().over(watched).over(report)
             }
-            Some(Command::Work(work)) => work.guard.layer().over(work.notify.layer()),
+            Some(Command::Work(work)) => {
+                let report = report_layer(work.report.map(ReportTo::Beside));
+                work.guard.layer().over(work.notify.layer()).over(report)
+            }
             Some(Command::Enqueue(enqueue)) => enqueue.job.layer(),
             _ => Layer::default(),
         };

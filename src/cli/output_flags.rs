@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::args::OneJob;
 use super::flags::{FileArg, file};
-use crate::model::Format;
+use crate::config::{Layer, Sourced};
+use crate::model::{Format, ReportTo};
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -57,4 +58,12 @@ pub struct ReportFlags {
     /// In which form: md, html, json or csv [default: what FILE ends with, else md]
     #[arg(long, value_name = "FORM", value_parser = |text: &str| text.parse::<Format>())]
     pub format: Option<Format>,
+}
+
+/// What `--report` of `run` and `work` says about settings.
+pub(super) fn report_layer(report: Option<ReportTo>) -> Layer {
+    Layer {
+        report: report.map(Some).map(Sourced::flag),
+        ..Layer::default()
+    }
 }

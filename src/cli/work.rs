@@ -1,14 +1,19 @@
 //! `batchtop work`: the whole queue, without the screen.
 
+use std::collections::HashSet;
+
 use super::args::Work;
 use super::context::Context;
-use super::outcome::{End, Outcome};
+use super::outcome::{End, Outcome, Trouble};
+use super::report;
 use super::session::{Followed, Goal, Session};
 use crate::base::count;
 use crate::engine::Scope;
+use crate::model::{Job, JobId, JobState, ReportTo};
 
 pub(super) async fn run(flags: &Work, context: &mut Context) -> Outcome {
     let ways = context.ways()?;
+    let before: HashSet<JobId> = done(context)?.iter().map(|job| job.id).collect();
     let session = Session::open(context, context.server()?, false)
         .await?
         .telling(ways, context);
@@ -19,6 +24,7 @@ pub(super) async fn run(flags: &Work, context: &mut Context) -> Outcome {
         Goal::Empty
     };
     let followed = session.follow(context, goal, flags.json).await?;
+    write_reports(&before, context)?;
     if followed == Followed::Interrupted {
         context
             .say
@@ -27,6 +33,33 @@ pub(super) async fn run(flags: &Work, context: &mut Context) -> Outcome {
         return Ok(End::Interrupted);
     }
     tell_rest(context)
+}
+
+fn done(context: &Context) -> Result<Vec<Job>, Trouble> {
+    let jobs = match context.reader()? {
+        Some(reader) => reader.jobs()?,
+        None => Vec::new(),
+    };
+    let is_done = |job: &Job| job.state == JobState::Done;
+    Ok(jobs.into_iter().filter(is_done).collect())
+}
+
+/// Writes the reports that are asked for on the jobs that were not done `before`. Each lies beside
+/// its batch file, because one file cannot hold them all.
+fn write_reports(before: &HashSet<JobId>, context: &mut Context) -> Result<(), Trouble> {
+    let asked = context.loaded.settings.report.as_ref();
+    let Some(format) = asked.map(ReportTo::format) else {
+        return Ok(());
+    };
+    let beside = ReportTo::Beside(format);
+    let ended = done(context)?;
+    let Some(reader) = context.reader()? else {
+        return Ok(());
+    };
+    for job in ended.iter().filter(|job| !before.contains(&job.id)) {
+        report::at_the_end(&reader, job, Some(&beside), context)?;
+    }
+    Ok(())
 }
 
 /// What the queue holds now: failures, and jobs that could not go on.
@@ -51,7 +84,7 @@ fn tell_rest(context: &mut Context) -> Outcome {
         count(failed)
     ));
     if stuck {
-        return Err(super::outcome::Trouble::Said);
+        return Err(Trouble::Said);
     }
     Ok(if failed > 0 {
         End::SomeFailed

@@ -71,6 +71,15 @@ pub enum ReportTo {
     File(Format, PathBuf),
 }
 
+impl ReportTo {
+    /// The form of it.
+    pub const fn format(&self) -> Format {
+        match self {
+            Self::Beside(format) | Self::File(format, _) => *format,
+        }
+    }
+}
+
 impl FromStr for ReportTo {
     type Err = UnknownFormat;
 

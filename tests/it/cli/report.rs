@@ -42,6 +42,24 @@ fn a_setting_asks_for_it_too() {
 }
 
 #[test]
+fn the_queue_is_worked_off_with_a_report_on_each_job_that_ended_meanwhile() {
+    let stage = Stage::new();
+    stage.write("old.jsonl", batch(1));
+    stage.run("run old.jsonl").with(0);
+    for name in ["a.jsonl", "b.jsonl"] {
+        stage.write(name, batch(3));
+        stage.run(&format!("enqueue {name}")).with(0);
+    }
+    stage
+        .run("work --report md")
+        .with(0)
+        .saying("a.report.md")
+        .saying("b.report.md");
+    assert!(stage.read("b.report.md").starts_with("# Job 3: b.jsonl\n"));
+    assert!(!stage.path("old.report.md").exists());
+}
+
+#[test]
 fn every_form_says_what_ran() {
     let stage = refusing();
     stage.run("run b.jsonl").with(1);
