@@ -13,7 +13,6 @@ use batchtop::simulator::Simulator;
 use tokio::task::JoinSet;
 
 use super::batches::{MODEL, run, script, server};
-use super::watched::Watched;
 use super::{Failure, now, peak_memory, say};
 
 /// The engine over a server that answers in no time.
@@ -32,77 +31,71 @@ pub(crate) async fn engine(folder: &Path, requests: u64) -> Result<(), Failure> 
     Ok(())
 }
 
-/// What is left of slots ÷ latency when answers take `latency`. The timer of the server is coarse,
-/// so that it takes somewhat longer: what is left of its own time is told beside it.
-pub(crate) async fn lanes(
-    folder: &Path,
-    slots: usize,
-    latency: Duration,
-    requests: u64,
-) -> Result<(), Failure> {
-    let simulator = Simulator::start_local(script(slots, Some(latency))).await?;
-    let watched = Watched::over(server(&simulator.url())?);
-    let data = folder.join(format!("lanes-{slots}"));
-    let seconds = run(folder, &data, watched.clone(), requests, slots as u32).await?;
-    simulator.shutdown().await;
-    let calls = watched.taken();
-    let took = calls.iter().map(|call| call.server).sum::<Duration>() / calls.len().max(1) as u32;
-    let rate = requests as f64 / seconds;
-    let share = |latency: Duration| 100.0 * rate * latency.as_secs_f64() / slots as f64;
-    say(
-        "lanes",
-        &format!(
-            "{slots} slots × {latency:?}: {rate:.1} req/s, {:.1} % of slots ÷ latency; the server took {took:.2?}: {:.1} % of that",
-            share(latency),
-            share(took)
-        ),
-    );
-    Ok(())
-}
-
-/// The same requests through the plainest client one would write by hand: as many connections as
-/// slots, answers thrown away.
-pub(crate) async fn plain(
+/// So many slots whose answers take `latency`, or no time: batchtop beside the plainest client that
+/// one would write by hand, with as many connections as slots, which throws the answers away. What is
+/// left of slots ÷ latency is told of both, because the timer of the server is coarse.
+pub(crate) async fn beside_plain(
     folder: &Path,
     (slots, latency): (usize, Option<Duration>),
     requests: u64,
 ) -> Result<(), Failure> {
     let simulator = Simulator::start_local(script(slots, latency)).await?;
-    let by_hand = requests as f64 / by_hand(&simulator.url(), slots, requests).await?;
+    let url = simulator.url();
+    let started = now();
+    by_hand(&url, slots, requests).await?;
+    let by_hand = requests as f64 / started.elapsed().as_secs_f64();
     let data = folder.join(format!("plain-{slots}-{requests}"));
-    let server = server(&simulator.url())?;
-    let seconds = run(folder, &data, server, requests, slots as u32).await?;
+    let seconds = run(folder, &data, server(&url)?, requests, slots as u32).await?;
     simulator.shutdown().await;
     let ours = requests as f64 / seconds;
     let share = 100.0 * ours / by_hand;
+    let part = |rate: f64| {
+        let possible = latency.map(|latency| slots as f64 / latency.as_secs_f64());
+        possible.map_or_else(String::new, |possible| {
+            format!(" ({:.1} % of slots ÷ latency)", 100.0 * rate / possible)
+        })
+    };
+    let length = latency.map_or_else(|| "no time".to_owned(), |latency| format!("{latency:?}"));
     say(
         "plain client",
         &format!(
-            "{slots} lanes: by hand {by_hand:.1} req/s, batchtop {ours:.1} req/s ({share:.1} %)"
+            "{slots} slots × {length}: by hand {by_hand:.1} req/s{}, batchtop {ours:.1} req/s{}: {share:.1} %",
+            part(by_hand),
+            part(ours)
         ),
     );
     Ok(())
 }
 
-/// Seconds that the plainest client takes.
-async fn by_hand(server: &str, connections: usize, requests: u64) -> Result<f64, Failure> {
+/// Sends so many requests as the plainest client would. Gives what each call took.
+pub(crate) async fn by_hand(
+    server: &str,
+    connections: usize,
+    requests: u64,
+) -> Result<Vec<Duration>, Failure> {
     let url = format!("{server}/api/chat");
     let next = Arc::new(AtomicU64::new(0));
     let client = reqwest::Client::builder().tls_certs_only([]).build()?;
-    let started = now();
     let mut workers = JoinSet::new();
     for _ in 0..connections {
         let (client, url, next) = (client.clone(), url.clone(), Arc::clone(&next));
         workers.spawn(async move {
+            let mut times = Vec::new();
             while next.fetch_add(1, Ordering::Relaxed) < requests {
+                let began = now();
                 if let Ok(answer) = client.post(&url).body(plain_body()).send().await {
                     drop(answer.bytes().await);
                 }
+                times.push(began.elapsed());
             }
+            times
         });
     }
-    while workers.join_next().await.is_some() {}
-    Ok(started.elapsed().as_secs_f64())
+    let mut times = Vec::new();
+    while let Some(worker) = workers.join_next().await {
+        times.extend(worker?);
+    }
+    Ok(times)
 }
 
 fn plain_body() -> String {

@@ -38,20 +38,6 @@ fn main() -> Result<(), Failure> {
             runtime.block_on(engine::engine(folder.path(), requests))?;
         }
     }
-    if is_wanted("lanes") {
-        runtime.block_on(engine::lanes(
-            folder.path(),
-            4,
-            Duration::from_millis(50),
-            2_000,
-        ))?;
-        runtime.block_on(engine::lanes(
-            folder.path(),
-            64,
-            Duration::from_millis(5),
-            20_000,
-        ))?;
-    }
     if is_wanted("own time") {
         runtime.block_on(own_time::own_time(folder.path()))?;
     }
@@ -59,11 +45,15 @@ fn main() -> Result<(), Failure> {
         trim::trim()?;
     }
     if is_wanted("plain") {
-        let usual = Duration::from_millis(50);
-        for (slots, latency, requests) in
-            [(1, Some(usual), 400), (1, None, 4_000), (64, None, 20_000)]
-        {
-            let plain = engine::plain(folder.path(), (slots, latency), requests);
+        let millis = |count| Some(Duration::from_millis(count));
+        for (slots, latency, requests) in [
+            (1, millis(50), 400),
+            (4, millis(50), 2_000),
+            (64, millis(5), 20_000),
+            (1, None, 4_000),
+            (64, None, 20_000),
+        ] {
+            let plain = engine::beside_plain(folder.path(), (slots, latency), requests);
             runtime.block_on(plain)?;
         }
     }

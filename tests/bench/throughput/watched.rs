@@ -1,7 +1,7 @@
 //! A server whose calls are timed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use batchtop::inference::{Call, InstalledModel, ModelDetails, Ollama, Progress, Server, Warmth};
 use batchtop::model::{Answer, Failure as Failed, LoadOptions, LoadedModel};
@@ -13,8 +13,6 @@ use super::now;
 pub(crate) struct Watch {
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
-    /// What the server says that it took.
-    pub(crate) server: Duration,
 }
 
 /// A server whose calls are timed.
@@ -50,7 +48,6 @@ impl Server for Watched {
         self.calls().push(Watch {
             began,
             ended: now(),
-            server: answer.timings.total.unwrap_or_default(),
         });
         Ok(answer)
     }
