@@ -108,7 +108,7 @@ impl<S: Server> Tasks<S> {
         let progress = Progress::new(move |heard_now: Heard<'_>| heard.heard(heard_now));
         let call = Call {
             endpoint: request.endpoint,
-            body: request.body.to_string(),
+            body: Arc::clone(&request.body),
             messages,
             load,
             max_tokens: settings.max_tokens,

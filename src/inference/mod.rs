@@ -64,7 +64,7 @@ pub struct Call {
     /// What it asks for.
     pub endpoint: Endpoint,
     /// The body in OpenAI's form, exactly as the batch file has it.
-    pub body: String,
+    pub body: Arc<str>,
     /// The messages of a chat to send instead of those in the body, each as JSON in OpenAI's form.
     pub messages: Option<Vec<Arc<str>>>,
     /// The model and how it is loaded: the same for every call of a (job, model).

@@ -336,11 +336,16 @@ pub(super) fn whole_body(
 ) -> rusqlite::Result<String> {
     let Some(cuts) = cuts else { return Ok(rest) };
     let cuts: Vec<(usize, i64)> = super::row::parse(cuts)?;
-    let mut body = String::with_capacity(rest.len());
-    let mut copied = 0;
+    let mut texts = Vec::with_capacity(cuts.len());
     for (offset, number) in cuts {
+        texts.push((offset, text(number)?));
+    }
+    let length = rest.len() + texts.iter().map(|(_, text)| text.len()).sum::<usize>();
+    let mut body = String::with_capacity(length);
+    let mut copied = 0;
+    for (offset, text) in texts {
         body.push_str(rest.get(copied..offset).unwrap_or_default());
-        body.push_str(&text(number)?);
+        body.push_str(&text);
         copied = offset;
     }
     body.push_str(rest.get(copied..).unwrap_or_default());

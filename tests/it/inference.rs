@@ -166,7 +166,7 @@ const DONE: &[u8] = b"{\"model\":\"g3t\",\"message\":{\"content\":\"\"},\"done\"
 fn call(endpoint: Endpoint, body: &str) -> Call {
     Call {
         endpoint,
-        body: body.to_owned(),
+        body: body.into(),
         messages: None,
         load: LoadOptions {
             model: "g3t".to_owned(),

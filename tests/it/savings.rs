@@ -38,7 +38,8 @@ async fn ask(server: &Ollama, instructions: (usize, usize), question: usize) -> 
             {"role": "system", "content": system},
             {"role": "user", "content": user},
         ]})
-        .to_string(),
+        .to_string()
+        .into(),
         messages: None,
         load: load(),
         max_tokens: 8,

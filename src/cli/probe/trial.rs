@@ -175,7 +175,7 @@ impl<S: Server, M: AsyncFn() -> Option<f64>> Prober<S, M> {
     pub(super) async fn ask(&self, window: u32, text: &str, most: u32) -> Result<Answer, Failure> {
         let call = Call {
             endpoint: Endpoint::Chat,
-            body: body(text),
+            body: body(text).into(),
             messages: None,
             load: self.options(window),
             max_tokens: most,

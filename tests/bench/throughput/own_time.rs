@@ -106,7 +106,7 @@ fn save(job: JobId, claimed: &Claimed) -> Write {
 /// and of the call itself beyond that of the plainest client.
 async fn lane(folder: &Path) -> Result<(Duration, Duration), Failure> {
     let simulator = Simulator::start_local(script(1, None)).await?;
-    let plainest = median(by_hand(&simulator.url(), 1, REQUESTS).await?);
+    let plainest = median(by_hand(&batch(folder, REQUESTS)?, &simulator.url(), 1).await?);
     let watched = Watched::over(server(&simulator.url())?);
     let data = folder.join("own-time-lane");
     run(folder, &data, watched.clone(), REQUESTS, 1).await?;

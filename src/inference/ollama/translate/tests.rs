@@ -8,7 +8,7 @@ fn call(endpoint: Endpoint, body: &str) -> Call {
     let long = Duration::from_mins(1);
     Call {
         endpoint,
-        body: body.to_owned(),
+        body: body.into(),
         messages: None,
         load: LoadOptions {
             model: "g3t".to_owned(),
