@@ -1,10 +1,19 @@
 //! What the terminal sends, in the program's own words. Bytes that are no key are dropped.
+//!
+//! A thread of its own reads, because crossterm 0.29 reads for ever from a terminal that was closed,
+//! and would never come back to whoever asked.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crossterm::event::{
-    Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent,
-    MouseEventKind,
+    Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+    poll, read,
 };
-use futures_util::StreamExt;
+use tokio::sync::mpsc;
 
 use super::key::{Code, Key, Mouse, MouseDid};
 use super::msg::Msg;
@@ -13,27 +22,44 @@ use super::msg::Msg;
 const MOST_ERRORS: u32 = 16;
 /// Bytes of a paste that are looked at.
 const LONGEST_PASTE: usize = 64 * 1024;
+/// Events that may wait for the loop.
+const WAITING: usize = 64;
+/// How often the thread looks whether it is still wanted.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// The keyboard and the mouse.
 #[derive(Debug)]
 pub(super) struct Input {
-    stream: EventStream,
+    events: mpsc::Receiver<io::Result<Event>>,
     errors: u32,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Input {
     /// Starts to listen.
-    pub(super) fn new() -> Self {
-        Self {
-            stream: EventStream::new(),
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn new() -> io::Result<Self> {
+        let (heard, events) = mpsc::channel(WAITING);
+        let is_over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&is_over);
+        let thread = thread::Builder::new()
+            .name("keys".to_owned())
+            .spawn(move || listen(&heard, &ends))?;
+        Ok(Self {
+            events,
             errors: 0,
-        }
+            is_over,
+            thread: Some(thread),
+        })
     }
 
     /// The next thing that means something; `None` once the terminal is gone.
     pub(super) async fn next(&mut self) -> Option<Msg> {
         loop {
-            match self.stream.next().await? {
+            match self.events.recv().await? {
                 Ok(event) => {
                     self.errors = 0;
                     if let Some(msg) = msg(event) {
@@ -43,6 +69,38 @@ impl Input {
                 Err(_) if self.errors < MOST_ERRORS => self.errors += 1,
                 Err(_) => return None,
             }
+        }
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Release);
+        self.events.close();
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        // One that reads from a closed terminal never ends, and is left behind.
+        for _ in 0..20 {
+            if thread.is_finished() {
+                let _ = thread.join();
+                return;
+            }
+            thread::sleep(GLANCE / 10);
+        }
+    }
+}
+
+/// Passes on what happens until nobody listens any more.
+fn listen(heard: &mpsc::Sender<io::Result<Event>>, is_over: &AtomicBool) {
+    while !is_over.load(Ordering::Acquire) {
+        let event = match poll(GLANCE) {
+            Ok(false) => continue,
+            Ok(true) => read(),
+            Err(error) => Err(error),
+        };
+        if heard.blocking_send(event).is_err() {
+            return;
         }
     }
 }

@@ -163,7 +163,7 @@ impl Face {
         mut heard: mpsc::Receiver<Msg>,
         mut alerts: mpsc::Receiver<Alert>,
     ) -> Result<Left, ScreenError> {
-        let mut input = Some(Input::new());
+        let mut input = Some(Input::new()?);
         let mut stops = Stops::new()?;
         let mut is_open = true;
         loop {
