@@ -15,9 +15,15 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
+    /// As long as an owner that is ending may take.
     pub(super) fn begin() -> Self {
+        Self::within(LEAVING)
+    }
+
+    /// So long.
+    pub(super) fn within(limit: Duration) -> Self {
         Self {
-            deadline: Instant::now() + LEAVING,
+            deadline: Instant::now() + limit,
         }
     }
 

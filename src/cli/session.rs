@@ -6,10 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::cards;
 use super::context::Context;
+use super::leaving::Leaving;
 use super::outcome::Trouble;
 use super::progress::Progress;
 use super::telling::Telling;
@@ -57,11 +58,9 @@ pub(super) enum Goal {
     Forever,
 }
 
-/// The queue is taken for another process's after so many more tries: the system lets go of the lock
-/// of a process that was killed only once all of it is gone, which takes a moment on a busy machine.
-const OWNED_TRIES: u32 = 20;
-/// Between two of them.
-const OWNED_PAUSE: Duration = Duration::from_millis(50);
+/// The queue is another process's if it still is after this time: the system lets go of the lock of
+/// a process that was killed only once all of it is gone, which takes a moment on a busy machine.
+const KILLED: Duration = Duration::from_secs(1);
 
 /// Why following ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,16 +91,14 @@ impl Session {
         server: Ollama,
         simulated: bool,
     ) -> Result<Self, Trouble> {
-        let mut tries = 0;
+        let leaving = Leaving::within(KILLED);
         let session = loop {
             if let Some(session) = Self::open_if_free(context, server.clone(), simulated).await? {
                 break session;
             }
-            if tries == OWNED_TRIES {
+            if !leaving.wait().await {
                 return Err(owned(&context.paths.data));
             }
-            tries += 1;
-            sleep(OWNED_PAUSE).await;
         };
         name_card(&session.handle, context).await;
         Ok(session)
@@ -274,15 +271,14 @@ impl Session {
 
 /// The process that has the queue, once it has said where it listens.
 pub(super) async fn owner(folder: &Path) -> Result<Owner, Trouble> {
-    let deadline = Instant::now() + ANNOUNCED;
+    let starting = Leaving::within(ANNOUNCED);
     loop {
         if let Some(owner) = Owner::read(folder) {
             return Ok(owner);
         }
-        if Instant::now() >= deadline {
+        if !starting.wait().await {
             return Err(owned(folder));
         }
-        sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -71,9 +71,9 @@ pub fn slots_of_sizes(shape: &ModelShape, loads: &[(u64, u64)]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::testing::llama;
     use proptest::prelude::*;
     use rstest::rstest;
-    use serde_json::json;
 
     /// So many requests sent together to so many slots, each worked on for 100 ms.
     fn sent(requests: u32, slots: u32) -> Vec<Worked> {
@@ -105,17 +105,8 @@ mod tests {
         assert_eq!(at_once(&[]), None);
     }
 
-    /// Llama 3.1 8B: 128 KiB a token.
-    fn llama() -> ModelShape {
-        let info = json!({
-            "general.architecture": "llama",
-            "llama.block_count": 32,
-            "llama.attention.head_count": 32,
-            "llama.attention.head_count_kv": 8,
-            "llama.embedding_length": 4096,
-            "llama.context_length": 131_072,
-        });
-        ModelShape::of(info.as_object().unwrap()).unwrap()
+    fn shape() -> ModelShape {
+        ModelShape::of(&llama()).unwrap()
     }
 
     const TOKEN: u64 = 131_072;
@@ -124,7 +115,7 @@ mod tests {
     fn memory_grows_with_every_slot(#[values(1, 2, 4, 8)] slots: u64) {
         let size = |window: u64| (window, 5_000_000_000 + window * slots * TOKEN);
         let loads = [size(4_096), size(32_768), size(8_192)];
-        assert_eq!(slots_of_sizes(&llama(), &loads), Some(slots as u32));
+        assert_eq!(slots_of_sizes(&shape(), &loads), Some(slots as u32));
     }
 
     #[rstest]
@@ -134,7 +125,7 @@ mod tests {
     #[case::half_as_exact(&[(4_096, 0), (8_192, 4_096 * TOKEN * 17 / 32)])]
     #[case::the_largest_numbers(&[(0, 0), (u64::MAX, u64::MAX)])]
     fn other_growth_is_no_number_of_slots(#[case] loads: &[(u64, u64)]) {
-        assert_eq!(slots_of_sizes(&llama(), loads), None);
+        assert_eq!(slots_of_sizes(&shape(), loads), None);
     }
 
     proptest! {

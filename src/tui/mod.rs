@@ -50,6 +50,8 @@ mod testing;
 mod testing_cards;
 #[cfg(test)]
 mod testing_context;
+#[cfg(test)]
+mod testing_queue;
 
 pub use errand::Desk;
 pub use run::{Left, Look, Run, ScreenError, run};

@@ -6,14 +6,17 @@
 //! short one with a program that is not optimized. It fails where answers and errors are not
 //! requests, or where memory grows with the batch.
 
+mod memory;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use batchtop::base::{bytes, count};
 use batchtop::simulator::{Action, Answers, Fault, Length, Script, Simulator, When};
+use memory::memory;
 
 /// Requests where no number is given.
 const SHORT: u64 = 2_000;
@@ -149,8 +152,9 @@ impl Soak {
             if let Some(status) = process.try_wait()? {
                 break status;
             }
-            peak = memory(&process, "VmHWM:").or(peak);
-            samples.extend(memory(&process, "VmRSS:"));
+            let number = process.id().to_string();
+            peak = memory(&number, "VmHWM:").or(peak);
+            samples.extend(memory(&number, "VmRSS:"));
             std::thread::sleep(GLANCE);
         };
         let seconds = started.elapsed().as_secs_f64();
@@ -218,12 +222,4 @@ impl Ended {
         }
         Ok(())
     }
-}
-
-/// A row of what Linux tells about the memory of a process, in bytes.
-fn memory(process: &Child, row: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).ok()?;
-    let line = status.lines().find(|line| line.starts_with(row))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
 }

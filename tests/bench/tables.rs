@@ -5,6 +5,8 @@
 //! figure is that of a process of its own, and stands beside that of a quarter of the file: the
 //! bench fails where memory grows by more than what is kept of each line.
 
+mod memory;
+
 use std::fs::File;
 use std::io::{BufWriter, Write as _, sink};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use batchtop::base::{bytes, count};
 use batchtop::convert::{Reading, Recipe, Wording, convert};
 use batchtop::intake::open;
 use batchtop::sample::{csv_header, csv_row};
+use memory::memory;
 
 /// Megabytes where no number is given.
 const USUAL: u64 = 100;
@@ -149,7 +152,10 @@ fn one(name: &str, path: &Path) -> Result<(), Failure> {
         }
     };
     let seconds = started.elapsed().as_secs_f64();
-    say(&format!("{lines} {seconds} {}", peak_memory().unwrap_or(0)));
+    say(&format!(
+        "{lines} {seconds} {}",
+        memory("self", "VmHWM:").unwrap_or(0)
+    ));
     Ok(())
 }
 
@@ -159,14 +165,6 @@ fn each(path: &Path, mut take: impl FnMut(&Observation)) -> Result<(), Failure> 
         Ok(())
     })?;
     Ok(())
-}
-
-/// The most memory that this process ever held, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 /// A table of candidates of this size.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rstest::rstest;
-use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::*;
+use crate::context::testing::llama;
 use crate::context::{Calibration, ColdRate, ModelShape, Reach, Recommendation, Step};
 use crate::inference::{Call, InstalledModel, ModelDetails, Progress, TimeLimits, Warmth};
 use crate::model::{AnswerBody, Finish, LoadOptions, LoadedModel, Timings, Usage};
@@ -116,17 +116,8 @@ impl Server for Clockwork {
     }
 }
 
-/// Llama 3.1 8B.
 fn shape() -> ModelShape {
-    let info: Value = json!({
-        "general.architecture": "llama",
-        "llama.block_count": 32,
-        "llama.attention.head_count": 32,
-        "llama.attention.head_count_kv": 8,
-        "llama.embedding_length": 4096,
-        "llama.context_length": 131_072,
-    });
-    ModelShape::of(info.as_object().unwrap()).unwrap()
+    ModelShape::of(&llama()).unwrap()
 }
 
 async fn steps(server: Clockwork, shape: Option<ModelShape>) -> Vec<Step> {

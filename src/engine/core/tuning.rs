@@ -14,12 +14,6 @@ impl Core {
         tuner.map_or(1, |tuner| tuner.lanes() as usize)
     }
 
-    /// What was found for what is loaded, where that was left to be found.
-    pub(super) fn lanes_found(&self) -> Option<(&LoadOptions, u32)> {
-        let load = self.loaded()?;
-        Some((load, self.tuners.get(load)?.found()?))
-    }
-
     /// An earlier run has found so many lanes: the search goes on from there.
     pub(super) fn recall_lanes(&mut self, load: &LoadOptions, lanes: Option<u32>) {
         if lanes.is_some() && !self.tuners.contains_key(load) {

@@ -2,71 +2,10 @@
 
 use super::*;
 use crate::analysis::Summary;
-use crate::base::Stamp;
-use crate::model::{
-    Endpoint, Failure, FailureClass, JobSettings, NewRequest, Prompt, RequestState,
-};
-use crate::store::{Admission, Invalid, NewJob, Store, Write, Written};
+use crate::model::{FailureClass, RequestState};
+use crate::tui::testing_queue::{ended, queue};
 
 const MANY: u64 = 200_000;
-/// Every so many lines one is no valid request.
-const BAD: u64 = 1_000;
-
-fn line(admission: &mut Admission, n: u64, bad: u64) -> Option<crate::store::Chunk> {
-    if n % bad == bad - 1 {
-        return admission.invalid(Invalid {
-            line: n + 1,
-            custom_id: Some(format!("bad{n}")),
-            failure: Failure::new(
-                FailureClass::InvalidRequest,
-                format!("line {n} is no request"),
-            ),
-            at: Stamp(0),
-        });
-    }
-    admission.request(NewRequest {
-        line: n + 1,
-        custom_id: format!("c{n}"),
-        endpoint: Endpoint::Chat,
-        model: Some("m".into()),
-        body: "{}".into(),
-        shareable: Vec::new(),
-        prompt: Prompt::default(),
-    })
-}
-
-/// A queue with one job of so many requests.
-fn queue(folder: &Path, many: u64) -> (Store, JobId) {
-    queue_with(folder, many, BAD)
-}
-
-/// The same where so many of them have come to their end.
-fn ended(folder: &Path, many: u64) -> (Store, JobId) {
-    queue_with(folder, many, 1)
-}
-
-fn queue_with(folder: &Path, many: u64, bad: u64) -> (Store, JobId) {
-    let mut store = Store::open(folder).unwrap();
-    let settings = JobSettings::default();
-    let mut apply = |write| store.apply(&[write]).unwrap().remove(0);
-    let opened = apply(Write::OpenJob(NewJob {
-        name: "a.jsonl".into(),
-        path: "/a.jsonl".into(),
-        settings: settings.clone(),
-        created: Stamp(0),
-    }));
-    let Written::Job(job) = opened else {
-        panic!("no job")
-    };
-    let mut admission = Admission::new(&settings);
-    for n in 0..many {
-        if let Some(chunk) = line(&mut admission, n, bad) {
-            apply(Write::Admit(job.id, chunk));
-        }
-    }
-    apply(Write::Admit(job.id, admission.finish()));
-    (store, job.id)
-}
 
 fn places(page: &Page) -> (i64, i64, usize) {
     let (first, last) = (page.lines.first().unwrap(), page.lines.last().unwrap());

@@ -264,10 +264,8 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::base::Stamp;
     use crate::inference::Timeouts;
-    use crate::model::{Failure, FailureClass, JobSettings};
-    use crate::store::{Admission, Invalid, NewJob, Store, Write, Written};
+    use crate::tui::testing_queue::ended;
 
     const REQUESTS: u64 = 20_000;
 
@@ -278,40 +276,10 @@ mod tests {
         Desk::new(data.into(), server, Readings::default)
     }
 
-    /// A queue with a job of invalid lines, which all have an end.
-    fn queue(folder: &Path) -> JobId {
-        let mut store = Store::open(folder).unwrap();
-        let mut apply = |write| store.apply(&[write]).unwrap().remove(0);
-        let settings = JobSettings::default();
-        let opened = apply(Write::OpenJob(NewJob {
-            name: "a.jsonl".into(),
-            path: "/a.jsonl".into(),
-            settings: settings.clone(),
-            created: Stamp(0),
-        }));
-        let Written::Job(job) = opened else {
-            panic!("no job")
-        };
-        let mut admission = Admission::new(&settings);
-        for n in 0..REQUESTS {
-            let chunk = admission.invalid(Invalid {
-                line: n + 1,
-                custom_id: Some(format!("c{n}")),
-                failure: Failure::new(FailureClass::InvalidRequest, "no"),
-                at: Stamp(0),
-            });
-            if let Some(chunk) = chunk {
-                apply(Write::Admit(job.id, chunk));
-            }
-        }
-        apply(Write::Admit(job.id, admission.finish()));
-        job.id
-    }
-
     #[tokio::test(flavor = "multi_thread")]
     async fn an_export_is_whole_when_the_desk_is_closed() {
         let folder = tempfile::tempdir().unwrap();
-        let job = queue(folder.path());
+        let (_store, job) = ended(folder.path(), REQUESTS);
         let answers = folder.path().join("a.results.jsonl");
         let (news, mut heard) = mpsc::channel(16);
         let mut desk = desk(folder.path());

@@ -6,6 +6,8 @@
 //! terminal's other end and the program.
 
 mod frames;
+#[path = "../memory.rs"]
+mod memory;
 mod processes;
 mod queue;
 mod terminal;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use vt100::{Parser, Screen};
 
+use super::memory::memory;
 use super::{Failure, now};
 
 const ROWS: u16 = 30;
@@ -110,7 +111,8 @@ impl Terminal {
 
     /// Seconds of processor time that the program has taken so far, in hundredths.
     pub(crate) fn processor(&self) -> Result<f64, Failure> {
-        let stat = std::fs::read_to_string(self.proc("stat")?)?;
+        let id = self.child.process_id().ok_or("no such process")?;
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
         // The name of the program stands in brackets and may hold anything.
         let (_, fields) = stat.rsplit_once(')').ok_or("no such process")?;
         let ticks = fields.split_whitespace().skip(11).take(2);
@@ -120,15 +122,8 @@ impl Terminal {
 
     /// Bytes of memory that the program holds now.
     pub(crate) fn memory(&self) -> Result<u64, Failure> {
-        let status = std::fs::read_to_string(self.proc("status")?)?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1));
-        Ok(kilobytes.ok_or("no such process")?.parse::<u64>()? * 1024)
-    }
-
-    fn proc(&self, file: &str) -> Result<String, Failure> {
         let id = self.child.process_id().ok_or("no such process")?;
-        Ok(format!("/proc/{id}/{file}"))
+        Ok(memory(&id.to_string(), "VmRSS:").ok_or("no such process")?)
     }
 }
 

@@ -6,6 +6,8 @@
 mod batches;
 mod engine;
 mod files;
+#[path = "../memory.rs"]
+mod memory;
 mod own_time;
 mod trim;
 mod watched;
@@ -67,8 +69,5 @@ fn say(name: &str, figures: &str) {
 
 /// The most memory that this process ever held, where the system tells.
 fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
+    memory::memory("self", "VmHWM:")
 }

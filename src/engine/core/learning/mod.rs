@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use self::loaded::Loaded;
 use self::reuse::{JobReuse, Sent};
-use super::{Core, Effect, Flight, Now, Warmed};
+use super::tuner::Tuner;
+use super::{Core, Effect, Flight, Load, Now, Warmed};
 use crate::base::{Moment, Stamp};
 use crate::context::{Calibration, Learnt, Profile, ReuseCause, ReuseSigns};
 use crate::inference::is_same_model;
@@ -347,11 +348,11 @@ impl Core {
 
     /// Stores what was learnt, when it is time.
     pub(super) fn keep_learnt(&mut self, now: Now, is_end: bool) {
-        let found = self
-            .lanes_found()
-            .map(|(load, lanes)| (load.clone(), lanes));
-        if let Some((load, lanes)) = found {
-            self.learning.learn_lanes(&load, lanes);
+        // After every input: nothing is copied here.
+        if let Load::Ready { options } = &self.load
+            && let Some(lanes) = self.tuners.get(options).and_then(Tuner::found)
+        {
+            self.learning.learn_lanes(options, lanes);
         }
         for profile in self.learning.take_due(now, is_end) {
             let write = Write::Learn(Box::new(profile));
