@@ -9,7 +9,7 @@ use super::models::PromptPath;
 use super::openai::OpenAiRequest;
 use super::order::{Message, Order, Request, Said};
 use super::prompt::{self, IMAGE_TOKENS, Turn};
-use super::tokens;
+use super::tokens::{self, Familiar};
 use super::voice::{Dialect, Voice};
 use super::wire::{Cut, JSON, Refusal, Reply};
 
@@ -66,7 +66,7 @@ fn order(call: &Call, mut request: Request, dialect: Dialect) -> Result<Order, R
     let mut order = request.resolve(&call.edition, dialect)?;
     let messages = request.messages.unwrap_or_default();
     order.said = Said {
-        turns: turns(&order, &messages),
+        turns: turns(&order, &messages, &call.server.familiar),
         message: last_user(&messages),
         speaks_of_json: messages
             .iter()
@@ -116,7 +116,7 @@ fn last_user(messages: &[Message]) -> String {
 }
 
 /// The messages in tokens, the Modelfile's system text before them where they bring none.
-fn turns(order: &Order, messages: &[Message]) -> Vec<Turn> {
+fn turns(order: &Order, messages: &[Message], familiar: &Familiar) -> Vec<Turn> {
     let system = &order.model.system;
     let own_system = messages
         .first()
@@ -124,7 +124,7 @@ fn turns(order: &Order, messages: &[Message]) -> Vec<Turn> {
     let default = (!system.is_empty() && !own_system).then(|| Turn::new("system", system));
     let mut turns: Vec<Turn> = default
         .into_iter()
-        .chain(messages.iter().map(turn))
+        .chain(messages.iter().map(|message| turn(message, familiar)))
         .collect();
     if !order.tools.is_empty()
         && let Some(first) = turns.first_mut()
@@ -138,8 +138,11 @@ fn turns(order: &Order, messages: &[Message]) -> Vec<Turn> {
     turns
 }
 
-fn turn(message: &Message) -> Turn {
-    let mut turn = Turn::new(message.role.as_deref().unwrap_or("user"), content(message));
+fn turn(message: &Message, familiar: &Familiar) -> Turn {
+    let mut turn = Turn {
+        content: familiar.encode(content(message)),
+        ..Turn::new(message.role.as_deref().unwrap_or("user"), "")
+    };
     if let Some(thinking) = &message.thinking {
         tokens::encode_into(thinking, &mut turn.content);
     }

@@ -195,7 +195,7 @@ async fn evaluate(
     let mut seat = Seat::take(lease, turn, prompt)?;
     fail_before_first_token(call, &seat.lease.runner).await?;
     let due = Instant::now() + time.min(Duration::from_secs(1 << 30));
-    if pause(due, time, &seat.lease.runner.died).await.is_err() {
+    if pause(call, due, time, &seat.lease.runner).await.is_err() {
         return Err(Halt::Crashed(Refusal::new(500, CRASHED)));
     }
     seat.reused = 0;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::answers::{Plan, Question};
 use super::call::{Call, Halt};
@@ -232,14 +231,8 @@ async fn evaluate(call: &Call, order: &Order, seat: &mut Seat) -> Result<Duratio
     let fresh = seat.prompt.len() - seat.reused;
     let speeds = call.edition.script.speeds(&order.model);
     let time = speeds.prefill_time(fresh);
-    if pause(
-        Instant::now() + time.min(Pace::LONG),
-        time,
-        &seat.lease.runner.died,
-    )
-    .await
-    .is_err()
-    {
+    let due = Instant::now() + time.min(Pace::LONG);
+    if pause(call, due, time, &seat.lease.runner).await.is_err() {
         return Err(Halt::Crashed(Refusal::new(500, CRASHED)));
     }
     seat.evaluated();
@@ -251,13 +244,14 @@ async fn evaluate(call: &Call, order: &Order, seat: &mut Seat) -> Result<Duratio
     Ok(time.max(NOTHING * u32::try_from(fresh).unwrap_or(u32::MAX)))
 }
 
-/// Waits unless there is nothing to wait for. An error means that the runner died. What is due
-/// already does not wait for the next tick of the timer, which is up to a millisecond away.
+/// Waits unless there is nothing to wait for. An error means that the runner died.
 pub(super) async fn pause(
+    call: &Call,
     until: Instant,
     length: Duration,
-    died: &CancellationToken,
+    runner: &Runner,
 ) -> Result<(), ()> {
+    let died = &runner.died;
     if died.is_cancelled() {
         return Err(());
     }
@@ -267,7 +261,7 @@ pub(super) async fn pause(
     tokio::select! {
         biased;
         () = died.cancelled() => Err(()),
-        () = tokio::time::sleep_until(until) => Ok(()),
+        () = call.server.timer.wait_until(until) => Ok(()),
     }
 }
 

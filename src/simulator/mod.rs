@@ -32,6 +32,7 @@ mod server;
 mod slots;
 mod speaking;
 mod stats;
+mod timer;
 mod tokens;
 mod voice;
 mod wire;

@@ -17,6 +17,8 @@ use super::log::Journal;
 use super::scheduler::{Need, Scheduler, Stuck};
 use super::script::Script;
 use super::stats::Meter;
+use super::timer::Timer;
+use super::tokens::Familiar;
 
 /// A running server.
 #[derive(Debug)]
@@ -30,6 +32,9 @@ pub(super) struct Server {
     /// Cancelled when the simulator is dropped; everything that runs ends with it.
     pub stop: CancellationToken,
     pub tasks: TaskTracker,
+    pub familiar: Familiar,
+    /// What answers take their time by.
+    pub timer: Timer,
     edition: RwLock<Arc<Edition>>,
     /// What a restart has the server call itself.
     version: Mutex<Option<String>>,
@@ -52,6 +57,8 @@ impl Server {
             stuck: Arc::default(),
             door: AsyncMutex::default(),
             tasks: TaskTracker::new(),
+            familiar: Familiar::default(),
+            timer: Timer::start()?,
             edition: RwLock::new(Arc::new(edition)),
             version: Mutex::new(None),
             clock: Mutex::new(stop.child_token()),

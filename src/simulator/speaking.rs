@@ -66,7 +66,7 @@ impl Generation {
             return whole(self.call, ready).await;
         }
         let runner = Arc::clone(&ready.seat.lease.runner);
-        if pause(ready.pace.first, ready.pace.step, &runner.died)
+        if pause(&self.call, ready.pace.first, ready.pace.step, &runner)
             .await
             .is_err()
         {
@@ -107,8 +107,8 @@ impl Generation {
                 return Some(Ok(self.close(ready, out, outcome)));
             }
             let runner = &ready.seat.lease.runner;
-            let due = ready.pace.at(self.sent);
-            if pause(due, ready.pace.step, &runner.died).await.is_err() {
+            let (due, step) = (ready.pace.at(self.sent), ready.pace.step);
+            if pause(&self.call, due, step, runner).await.is_err() {
                 ready.voice.error(&mut out, CRASHED);
                 return Some(Ok(self.close(ready, out, Outcome::Crashed)));
             }
@@ -205,7 +205,7 @@ async fn whole(mut call: Call, mut ready: Ready) -> Result<Reply, Cut> {
     let struck_at = fault.as_ref().and_then(Action::after_tokens);
     let last = struck_at.unwrap_or(tokens);
     let due = ready.pace.at(last.saturating_sub(1));
-    if pause(due, ready.pace.step, &runner.died).await.is_err() {
+    if pause(&call, due, ready.pace.step, &runner).await.is_err() {
         return call.halt(Halt::Crashed(Refusal::new(500, CRASHED)));
     }
     ready.seat.generated = last;

@@ -2,6 +2,10 @@
 //! the hash of its bytes. Equal beginnings of texts give equal tokens, which is all that a
 //! prefix cache needs, and counts are close to those of Gemma 3.
 
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 /// The number of a token.
 pub(super) type Token = u32;
 
@@ -89,10 +93,68 @@ const fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }
 
+/// Tokens of long texts that were seen lately: in a batch every request brings the same system
+/// prompt, and to cut it into pieces again and again would cost more than all else.
+#[derive(Debug, Default)]
+pub(super) struct Familiar {
+    /// The text seen last comes first.
+    texts: Mutex<VecDeque<(String, Arc<[Token]>)>>,
+}
+
+impl Familiar {
+    /// Texts that are remembered.
+    const KEPT: usize = 16;
+    /// Bytes of a text that is worth it, and that costs no memory to speak of.
+    const LENGTHS: RangeInclusive<usize> = 512..=(1 << 20);
+
+    /// The tokens of a text.
+    pub(super) fn encode(&self, text: &str) -> Vec<Token> {
+        if !Self::LENGTHS.contains(&text.len()) {
+            return encode(text);
+        }
+        if let Some(tokens) = self.recall(text) {
+            return tokens.to_vec();
+        }
+        let tokens = encode(text);
+        let mut texts = self.texts();
+        texts.push_front((text.to_owned(), tokens.as_slice().into()));
+        texts.truncate(Self::KEPT);
+        tokens
+    }
+
+    fn recall(&self, text: &str) -> Option<Arc<[Token]>> {
+        let mut texts = self.texts();
+        let at = texts.iter().position(|(known, _)| known == text)?;
+        let found = texts.remove(at)?;
+        let tokens = Arc::clone(&found.1);
+        texts.push_front(found);
+        Some(tokens)
+    }
+
+    fn texts(&self) -> MutexGuard<'_, VecDeque<(String, Arc<[Token]>)>> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use rstest::rstest;
+
+    #[test]
+    fn a_familiar_text_has_the_same_tokens_and_a_bounded_number_is_kept() {
+        let familiar = Familiar::default();
+        let text = |n: usize| format!("{n}: {}", "a long system prompt. ".repeat(40));
+        let system = text(0);
+        for n in 0..100 {
+            assert_eq!(familiar.encode(&system), encode(&system));
+            assert_eq!(familiar.encode(&text(n)), encode(&text(n)));
+        }
+        assert_eq!(familiar.encode("short"), encode("short"));
+        assert_eq!(familiar.texts().len(), Familiar::KEPT);
+        assert!(familiar.recall(&system).is_some());
+        assert!(familiar.recall(&text(50)).is_none());
+    }
 
     #[rstest]
     #[case("", &[])]

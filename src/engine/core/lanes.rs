@@ -279,8 +279,10 @@ impl Core {
     }
 
     fn free_lane(&self) -> u32 {
-        let taken = |lane: &u32| self.flight.values().any(|flight| flight.lane == *lane);
-        (1..=u32::MAX).find(|lane| !taken(lane)).unwrap_or(1)
+        let mut taken: Vec<u32> = self.flight.values().map(|flight| flight.lane).collect();
+        taken.sort_unstable();
+        let gap = (1..).zip(&taken).find(|(lane, taken)| lane != *taken);
+        gap.map_or(taken.len() as u32 + 1, |(lane, _)| lane)
     }
 
     /// Keeps a few requests claimed, so that a free lane never waits for the disk.
@@ -288,14 +290,15 @@ impl Core {
         let Some(unit) = self.next_to_claim(load) else {
             return;
         };
-        if self.claiming.is_some() || self.ready.len() > self.ahead / 2 {
+        // Lanes that end together must not find less than there are lanes.
+        let ahead = self.ahead.max(2 * self.lanes_of(unit.job));
+        let ahead = ahead.min(super::AHEAD_LIMIT);
+        if self.claiming.is_some() || self.ready.len() > ahead / 2 {
             return;
         }
         self.claiming = Some(unit);
-        self.effects.push(Effect::Write(
-            Write::Claim(unit, self.ahead, READY_BYTES),
-            None,
-        ));
+        let claim = Write::Claim(unit, ahead, READY_BYTES);
+        self.effects.push(Effect::Write(claim, None));
         self.mark_running(unit.job, now);
     }
 

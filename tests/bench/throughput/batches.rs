@@ -20,11 +20,29 @@ pub(crate) const MODEL: &str = "gemma3:12b";
 /// As many requests as batchtop exists for.
 pub(crate) const BATCH: u64 = 170_000;
 
-/// A batch file whose requests share a system prompt of 8 kB, made once for each size.
-pub(crate) fn batch(folder: &Path, requests: u64) -> Result<PathBuf, Failure> {
-    let path = folder.join(format!("{requests}.jsonl"));
+/// What all requests of a batch begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    /// 8 kB, as long as it is in the batches that batchtop exists for.
+    Long,
+    /// One sentence: what is measured is not the copying of prompts.
+    Short,
+}
+
+impl System {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Long => SYSTEM_PROMPT,
+            Self::Short => "You grade candidates from 0 to 10.",
+        }
+    }
+}
+
+/// A batch file, made once for each size.
+pub(crate) fn batch(folder: &Path, requests: u64, system: System) -> Result<PathBuf, Failure> {
+    let path = folder.join(format!("{requests}-{system:?}.jsonl"));
     if !path.exists() {
-        let system = serde_json::Value::from(SYSTEM_PROMPT);
+        let system = serde_json::Value::from(system.text());
         let mut file = BufWriter::new(File::create(&path)?);
         for n in 0..requests {
             writeln!(
@@ -59,23 +77,21 @@ pub(crate) fn script(slots: usize, latency: Option<Duration>) -> Script {
     }
 }
 
-/// Runs so many requests over a server and says how many seconds they took: from the moment when
-/// the first was sent to the moment when the last was stored, as the queue notes them.
+/// Runs a batch of so many requests over a server and says how many seconds they took: from the
+/// moment when the first was sent to the moment when the last was stored, as the queue notes them.
 pub(crate) async fn run<S: Server>(
-    folder: &Path,
+    path: &Path,
     data: &Path,
     server: S,
-    requests: u64,
     parallel: u32,
 ) -> Result<f64, Failure> {
-    let path = batch(folder, requests)?;
     let (handle, engine) = open_engine(data, server)?;
     let settings = JobSettings {
         parallel: Parallel::lanes(parallel),
         max_tokens: 12,
         ..JobSettings::default()
     };
-    let job = handle.admit(admit(&path, settings)).await?.job.id;
+    let job = handle.admit(admit(path, settings)).await?.job.id;
     handle.work(Scope::Everything).await;
     wait_for(&handle, job).await?;
     close(&handle, engine).await?;

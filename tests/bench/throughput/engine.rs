@@ -12,14 +12,15 @@ use batchtop::simulator::Simulator;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::batches::{batch, run, script, server};
+use super::batches::{System, batch, run, script, server};
 use super::{Failure, now, peak_memory, say};
 
 /// The engine over a server that answers in no time.
 pub(crate) async fn engine(folder: &Path, requests: u64) -> Result<(), Failure> {
     let simulator = Simulator::start_local(script(64, None)).await?;
     let data = folder.join(format!("engine-{requests}"));
-    let seconds = run(folder, &data, server(&simulator.url())?, requests, 64).await?;
+    let path = batch(folder, requests, System::Long)?;
+    let seconds = run(&path, &data, server(&simulator.url())?, 64).await?;
     simulator.shutdown().await;
     let rate = count((requests as f64 / seconds) as u64);
     let peak = peak_memory().map_or_else(|| "n/a".to_owned(), bytes);
@@ -31,40 +32,56 @@ pub(crate) async fn engine(folder: &Path, requests: u64) -> Result<(), Failure> 
     Ok(())
 }
 
-/// So many slots whose answers take `latency`, or no time: batchtop beside the plainest client that
-/// one would write by hand, with as many connections as slots. What is left of slots ÷ latency is told
-/// of both, because the timer of the server is coarse.
-pub(crate) async fn beside_plain(
-    folder: &Path,
-    (slots, latency): (usize, Option<Duration>),
-    requests: u64,
-) -> Result<(), Failure> {
-    let simulator = Simulator::start_local(script(slots, latency)).await?;
-    let url = simulator.url();
-    let started = now();
-    by_hand(&batch(folder, requests)?, &url, slots).await?;
-    let by_hand = requests as f64 / started.elapsed().as_secs_f64();
-    let data = folder.join(format!("plain-{slots}-{requests}"));
-    let seconds = run(folder, &data, server(&url)?, requests, slots as u32).await?;
-    simulator.shutdown().await;
-    let ours = requests as f64 / seconds;
-    let share = 100.0 * ours / by_hand;
-    let part = |rate: f64| {
-        let possible = latency.map(|latency| slots as f64 / latency.as_secs_f64());
-        possible.map_or_else(String::new, |possible| {
-            format!(" ({:.1} % of slots ÷ latency)", 100.0 * rate / possible)
-        })
-    };
-    let length = latency.map_or_else(|| "no time".to_owned(), |latency| format!("{latency:?}"));
-    say(
-        "plain client",
-        &format!(
-            "{slots} slots × {length}: by hand {by_hand:.1} req/s{}, batchtop {ours:.1} req/s{}: {share:.1} %",
-            part(by_hand),
-            part(ours)
-        ),
-    );
-    Ok(())
+/// batchtop beside the plainest client that one would write by hand, with as many connections as
+/// lanes.
+pub(crate) struct BesidePlain {
+    pub(crate) slots: usize,
+    pub(crate) lanes: usize,
+    /// How long an answer takes, if it takes any time.
+    pub(crate) latency: Option<Duration>,
+    pub(crate) system: System,
+}
+
+impl BesidePlain {
+    /// As `plain client, 4 slots of 50ms, 4 lanes`.
+    pub(crate) fn name(&self) -> String {
+        let Self { slots, lanes, .. } = self;
+        let latency = self.latency.map(|latency| format!("{latency:?}"));
+        let latency = latency.unwrap_or_else(|| "no time".to_owned());
+        format!("plain client, {slots} slots of {latency}, {lanes} lanes")
+    }
+
+    /// Prints the throughput of both, and how much of slots ÷ latency it is.
+    pub(crate) async fn tell(&self, folder: &Path, requests: u64) -> Result<(), Failure> {
+        let simulator = Simulator::start_local(script(self.slots, self.latency)).await?;
+        let url = simulator.url();
+        let path = batch(folder, requests, self.system)?;
+        let started = now();
+        by_hand(&path, &url, self.lanes).await?;
+        let by_hand = requests as f64 / started.elapsed().as_secs_f64();
+        let data = folder.join(format!("plain-{}-{}-{requests}", self.slots, self.lanes));
+        let seconds = run(&path, &data, server(&url)?, self.lanes as u32).await?;
+        simulator.shutdown().await;
+        let ours = requests as f64 / seconds;
+        let share = 100.0 * ours / by_hand;
+        say(
+            &self.name(),
+            &format!(
+                "by hand {by_hand:.1} req/s{}, batchtop {ours:.1} req/s{}: {share:.1} %",
+                self.part_of_possible(by_hand),
+                self.part_of_possible(ours)
+            ),
+        );
+        Ok(())
+    }
+
+    fn part_of_possible(&self, rate: f64) -> String {
+        let Some(latency) = self.latency else {
+            return String::new();
+        };
+        let possible = self.slots as f64 / latency.as_secs_f64();
+        format!(" ({:.1} % of slots ÷ latency)", 100.0 * rate / possible)
+    }
 }
 
 /// Works a batch off as a script would: each connection takes the next line, sends it, and adds the

@@ -7,12 +7,12 @@ use batchtop::intake::{Rules, open, read_all};
 use batchtop::model::JobSettings;
 use batchtop::store::Store;
 
-use super::batches::{BATCH, admit, batch, close, open_engine, server};
+use super::batches::{BATCH, System, admit, batch, close, open_engine, server};
 use super::{Failure, now, peak_memory, say};
 
 /// `check` and `enqueue` of the whole batch.
 pub(crate) fn reading(folder: &Path, runtime: &tokio::runtime::Runtime) -> Result<(), Failure> {
-    let path = batch(folder, BATCH)?;
+    let path = batch(folder, BATCH, System::Long)?;
     let size = path.metadata()?.len();
     let started = now();
     let survey = read_all(open(&path)?, Rules::default(), 100);

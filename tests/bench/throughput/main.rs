@@ -14,7 +14,12 @@ mod watched;
 
 use std::time::{Duration, Instant};
 
-use batches::BATCH;
+use batches::{BATCH, System};
+use engine::BesidePlain;
+
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What may go wrong in a bench.
 type Failure = Box<dyn std::error::Error>;
@@ -46,17 +51,23 @@ fn main() -> Result<(), Failure> {
     if is_wanted("trim") {
         trim::trim()?;
     }
-    if is_wanted("plain") {
-        let millis = |count| Some(Duration::from_millis(count));
-        for (slots, latency, requests) in [
-            (1, millis(50), 400),
-            (4, millis(50), 2_000),
-            (64, millis(5), 20_000),
-            (1, None, 4_000),
-            (64, None, 20_000),
-        ] {
-            let plain = engine::beside_plain(folder.path(), (slots, latency), requests);
-            runtime.block_on(plain)?;
+    let millis = |count| Some(Duration::from_millis(count));
+    for (slots, lanes, latency, system, requests) in [
+        (1, 1, millis(50), System::Long, 400),
+        (4, 4, millis(50), System::Long, 2_000),
+        (64, 64, millis(5), System::Short, 60_000),
+        (64, 96, millis(5), System::Short, 60_000),
+        (1, 1, None, System::Long, 4_000),
+        (64, 64, None, System::Long, 40_000),
+    ] {
+        let beside = BesidePlain {
+            slots,
+            lanes,
+            latency,
+            system,
+        };
+        if is_wanted(&beside.name()) {
+            runtime.block_on(beside.tell(folder.path(), requests))?;
         }
     }
     Ok(())
@@ -64,7 +75,7 @@ fn main() -> Result<(), Failure> {
 
 #[expect(clippy::print_stdout, reason = "figures are what a bench is for")]
 fn say(name: &str, figures: &str) {
-    println!("{name:24} {figures}");
+    println!("{name:46} {figures}");
 }
 
 /// The most memory that this process ever held, where the system tells.

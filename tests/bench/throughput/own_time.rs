@@ -12,7 +12,7 @@ use batchtop::model::{Answer, AnswerBody, Finish, JobId, JobSettings, JobState, 
 use batchtop::simulator::Simulator;
 use batchtop::store::{Claimed, Record, Store, Unit, Write, Written};
 
-use super::batches::{MODEL, admit, batch, close, open_engine, run, script, server};
+use super::batches::{MODEL, System, admit, batch, close, open_engine, run, script, server};
 use super::engine::by_hand;
 use super::watched::Watched;
 use super::{Failure, now, say};
@@ -45,7 +45,7 @@ fn milliseconds(time: Duration) -> String {
 
 /// Reading and checking a line of the batch file, on average.
 fn intake(folder: &Path) -> Result<Duration, Failure> {
-    let path = batch(folder, REQUESTS)?;
+    let path = batch(folder, REQUESTS, System::Long)?;
     let started = now();
     read_all(open(&path)?, Rules::default(), 100);
     Ok(started.elapsed() / REQUESTS as u32)
@@ -55,7 +55,7 @@ fn intake(folder: &Path) -> Result<Duration, Failure> {
 async fn queue(folder: &Path) -> Result<Duration, Failure> {
     let data = folder.join("own-time-queue");
     let (handle, engine) = open_engine(&data, server("http://127.0.0.1:9")?)?;
-    let path = batch(folder, REQUESTS)?;
+    let path = batch(folder, REQUESTS, System::Long)?;
     let admitted = handle.admit(admit(&path, JobSettings::default())).await?;
     close(&handle, engine).await?;
     let mut store = Store::open(&data)?;
@@ -106,10 +106,11 @@ fn save(job: JobId, claimed: &Claimed) -> Write {
 /// and of the call itself beyond that of the plainest client.
 async fn lane(folder: &Path) -> Result<(Duration, Duration), Failure> {
     let simulator = Simulator::start_local(script(1, None)).await?;
-    let plainest = median(by_hand(&batch(folder, REQUESTS)?, &simulator.url(), 1).await?);
+    let path = batch(folder, REQUESTS, System::Long)?;
+    let plainest = median(by_hand(&path, &simulator.url(), 1).await?);
     let watched = Watched::over(server(&simulator.url())?);
     let data = folder.join("own-time-lane");
-    run(folder, &data, watched.clone(), REQUESTS, 1).await?;
+    run(&path, &data, watched.clone(), 1).await?;
     simulator.shutdown().await;
     let calls = watched.taken();
     let pairs = calls.windows(2).filter_map(|pair| match pair {

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::draft::{Cut, Draft, Measure, Order, SHORTER_TRIES};
-use super::prompt::Prompt;
 use super::sent::{Refused, Sent};
 use crate::base::count;
 use crate::context::{Budget, Trigger};
@@ -31,7 +30,7 @@ impl Core {
         now: Now,
     ) -> Option<Vec<Arc<str>>> {
         self.join(request);
-        let prompt = Prompt::of(request.endpoint, &request.body)?;
+        let prompt = self.prompts.read(request)?;
         let settings = Arc::clone(&self.jobs.get(&request.unit.job)?.settings);
         let order = self.order(request.id, &settings);
         let talk = self.conversations.of(request.id);

@@ -77,7 +77,7 @@ enum Memory {
 impl Conversations {
     /// Takes note of a claimed request that will speak in a conversation.
     fn expect(&mut self, request: &Claimed) {
-        if let Some(prompt) = Prompt::of(request.endpoint, &request.body) {
+        if let Some(prompt) = Prompt::of(request.endpoint, &request.body, &[]) {
             self.beginnings.insert(request.id, prompt.beginning());
         }
     }
@@ -180,7 +180,7 @@ impl Conversations {
                 answer,
             } in exchanges
             {
-                let prompt = Prompt::of(crate::model::Endpoint::Chat, &body);
+                let prompt = Prompt::of(crate::model::Endpoint::Chat, &body, &[]);
                 let Some(prompt) = prompt else { continue };
                 let talk = talk.get_or_insert_with(|| Conversation::new(prompt.beginning()));
                 talk.add(request, prompt.own, &answer);

@@ -64,15 +64,18 @@ struct Answered<'a> {
 
 impl Prompt {
     /// The prompt of a request; `None` where it is no chat, or cannot be read: inference will say
-    /// what is wrong with it.
-    pub(super) fn of(endpoint: Endpoint, body: &str) -> Option<Self> {
+    /// what is wrong with it. Messages that are `known` are not read again: in a batch they are the
+    /// long ones.
+    pub(super) fn of(endpoint: Endpoint, body: &str, known: &[Message]) -> Option<Self> {
         if endpoint != Endpoint::Chat {
             return None;
         }
         let body: Body<'_> = serde_json::from_str(body).ok()?;
-        let messages: Option<Vec<Message>> =
-            body.messages.iter().map(|it| Message::of(it)).collect();
-        let mut system = messages?;
+        let message = |raw: &&RawValue| {
+            let met = known.iter().find(|it| *it.json == *raw.get());
+            met.cloned().or_else(|| Message::of(raw))
+        };
+        let mut system: Vec<Message> = body.messages.iter().map(message).collect::<Option<_>>()?;
         let leading = system.iter().take_while(|it| it.role == Role::System);
         let own = system.split_off(leading.count());
         if own.is_empty() {
@@ -169,7 +172,7 @@ mod tests {
 
     fn prompt(messages: &serde_json::Value) -> Prompt {
         let body = json!({"messages": messages, "max_tokens": 7}).to_string();
-        Prompt::of(Endpoint::Chat, &body).unwrap()
+        Prompt::of(Endpoint::Chat, &body, &[]).unwrap()
     }
 
     #[test]
@@ -199,17 +202,17 @@ mod tests {
 
     #[test]
     fn what_is_no_chat_has_no_prompt() {
-        assert!(Prompt::of(Endpoint::Embeddings, r#"{"input":"x"}"#).is_none());
+        assert!(Prompt::of(Endpoint::Embeddings, r#"{"input":"x"}"#, &[]).is_none());
         for body in [
             "",
             "{}",
             r#"{"messages":[]}"#,
             r#"{"messages":[{"role":1}]}"#,
         ] {
-            assert!(Prompt::of(Endpoint::Chat, body).is_none(), "{body}");
+            assert!(Prompt::of(Endpoint::Chat, body, &[]).is_none(), "{body}");
         }
         let system = r#"{"messages":[{"role":"system","content":"x"}]}"#;
-        assert!(Prompt::of(Endpoint::Chat, system).is_none());
+        assert!(Prompt::of(Endpoint::Chat, system, &[]).is_none());
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::prompt::Message;
+use super::prompt::{Message, Prompt};
 use crate::base::Ring;
 use crate::model::{LaneContext, RequestId, TrimView};
+use crate::store::Claimed;
 
 /// Trims kept for a look.
 const TRIMS: usize = 200;
@@ -18,6 +19,8 @@ pub(in crate::engine::core) struct Prompts {
     trims: Ring<TrimView>,
     shown: Arc<[TrimView]>,
     trimmed: u64,
+    /// The system messages read last, which most likely come again.
+    system: Vec<Message>,
 }
 
 /// A prompt on its way.
@@ -50,11 +53,19 @@ impl Default for Prompts {
             trims: Ring::new(TRIMS),
             shown: Arc::new([]),
             trimmed: 0,
+            system: Vec::new(),
         }
     }
 }
 
 impl Prompts {
+    /// The prompt of a request, as [`Prompt::of`] reads it.
+    pub(super) fn read(&mut self, request: &Claimed) -> Option<Prompt> {
+        let prompt = Prompt::of(request.endpoint, &request.body, &self.system)?;
+        self.system.clone_from(&prompt.system);
+        Some(prompt)
+    }
+
     pub(super) fn send(&mut self, request: RequestId, sent: Sent) {
         self.sent.insert(request, sent);
     }

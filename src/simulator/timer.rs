@@ -1,0 +1,175 @@
+//! Waiting to a fraction of a millisecond.
+//!
+//! Tokio's timer rounds up to a millisecond and its poll of the system rounds up once more: an
+//! answer of 5 ms would take 6 to 7, and what a client loses beside the server could not be seen.
+//! A thread that sleeps is on time.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// What is further away waits with tokio's timer first, which forgets at once what is given up.
+const NEAR: Duration = Duration::from_millis(20);
+/// How long the thread sleeps where there is nothing to wait for.
+const LONG: Duration = Duration::from_hours(1);
+
+/// A clock that rings on time. Its thread ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Timer(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    alarms: Mutex<Alarms>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Alarms {
+    bells: Bells,
+    number: u64,
+    is_over: bool,
+}
+
+/// By time, and by number where two are due at once. A bell rings by being dropped.
+type Bells = BTreeMap<(std::time::Instant, u64), oneshot::Sender<()>>;
+
+impl Timer {
+    /// Starts the thread. Fails where the system gives none.
+    pub(super) fn start() -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let ringing = Arc::clone(&shared);
+        thread::Builder::new()
+            .name("simulated-time".to_owned())
+            .spawn(move || ringing.ring())?;
+        Ok(Self(shared))
+    }
+
+    /// Waits until then.
+    pub(super) async fn wait_until(&self, due: Instant) {
+        if let Some(near) = due.checked_sub(NEAR)
+            && near > Instant::now()
+        {
+            tokio::time::sleep_until(near).await;
+        }
+        // Where a test owns the clock, tokio's timer is the one that tells the time.
+        tokio::select! {
+            _ = self.0.alarm_at(due.into_std()) => {}
+            () = tokio::time::sleep_until(due) => {}
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.alarms().is_over = true;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Shared {
+    fn alarms(&self) -> MutexGuard<'_, Alarms> {
+        self.alarms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alarm_at(&self, due: std::time::Instant) -> oneshot::Receiver<()> {
+        let (bell, heard) = oneshot::channel();
+        let mut alarms = self.alarms();
+        let is_next = alarms.next().is_none_or(|next| due < next);
+        alarms.number += 1;
+        let number = alarms.number;
+        alarms.bells.insert((due, number), bell);
+        drop(alarms);
+        if is_next {
+            self.changed.notify_one();
+        }
+        heard
+    }
+
+    /// Rings for those who wait until the clock is dropped.
+    fn ring(&self) {
+        let mut alarms = self.alarms();
+        while !alarms.is_over {
+            let due = alarms.take_due(now());
+            if !due.is_empty() {
+                // Whoever is woken may set the next one at once.
+                drop(alarms);
+                drop(due);
+                alarms = self.alarms();
+                continue;
+            }
+            let length = alarms
+                .next()
+                .map_or(LONG, |next| next.saturating_duration_since(now()));
+            let woken = self.changed.wait_timeout(alarms, length);
+            alarms = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Alarms {
+    fn next(&self) -> Option<std::time::Instant> {
+        self.bells.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    fn take_due(&mut self, now: std::time::Instant) -> Bells {
+        let later = self.bells.split_off(&(now, u64::MAX));
+        std::mem::replace(&mut self.bells, later)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the real clock is what it is for"
+)]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn alarms_ring_in_the_order_in_which_they_are_due_and_never_early() {
+        let timer = Timer::start().unwrap();
+        let start = Instant::now();
+        let rung = Mutex::new(Vec::new());
+        let wait = async |millis: u64| {
+            let due = start + Duration::from_millis(millis);
+            timer.wait_until(due).await;
+            assert!(Instant::now() >= due);
+            rung.lock().unwrap().push(millis);
+        };
+        tokio::join!(wait(60), wait(20), wait(1), wait(40));
+        assert_eq!(*rung.lock().unwrap(), [1, 20, 40, 60]);
+        assert!(timer.0.alarms().bells.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hours_pass_at_once_where_the_clock_is_a_tests() {
+        let timer = Timer::start().unwrap();
+        let start = Instant::now();
+        timer.wait_until(start + Duration::from_hours(5)).await;
+        assert_eq!(start.elapsed(), Duration::from_hours(5));
+    }
+
+    #[tokio::test]
+    async fn its_thread_ends_with_it() {
+        let timer = Timer::start().unwrap();
+        let shared = Arc::downgrade(&timer.0);
+        drop(timer);
+        let is_gone = async {
+            while shared.upgrade().is_some() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), is_gone)
+            .await
+            .unwrap();
+    }
+}
