@@ -17,19 +17,30 @@ use super::{Failure, now, peak_memory, say};
 
 /// The engine over a server that answers in no time.
 pub(crate) async fn engine(folder: &Path, requests: u64) -> Result<(), Failure> {
-    let simulator = Simulator::start_local(script(64, None)).await?;
-    let data = folder.join(format!("engine-{requests}"));
-    let path = batch(folder, requests, System::Long)?;
-    let seconds = run(&path, &data, server(&simulator.url())?, 64).await?;
-    simulator.shutdown().await;
+    let seconds = at_full_speed(folder, "engine", requests).await?;
     let rate = count((requests as f64 / seconds) as u64);
     let peak = peak_memory().map_or_else(|| "n/a".to_owned(), bytes);
     let requests = count(requests);
     say(
         "engine",
-        &format!("{requests} requests in {seconds:.2} s, {rate} req/s, peak memory {peak}"),
+        &format!("{requests} requests in {seconds:.3} s, {rate} req/s, peak memory {peak}"),
     );
     Ok(())
+}
+
+/// Works off so many requests over 64 slots that answer in no time, and says how many seconds it
+/// took.
+pub(crate) async fn at_full_speed(
+    folder: &Path,
+    name: &str,
+    requests: u64,
+) -> Result<f64, Failure> {
+    let simulator = Simulator::start_local(script(64, None)).await?;
+    let data = folder.join(format!("{name}-{requests}"));
+    let path = batch(folder, requests, System::Long)?;
+    let seconds = run(&path, &data, server(&simulator.url())?, 64).await?;
+    simulator.shutdown().await;
+    Ok(seconds)
 }
 
 /// batchtop beside the plainest client that one would write by hand, with as many connections as

@@ -189,6 +189,18 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_is_known_is_taken_as_it_was_read() {
+        let system = json!({"role": "system", "content": "Be [keep] brief."});
+        let ask = |text: &str| json!({"role": "user", "content": text});
+        let before = prompt(&json!([system, ask("one")]));
+        let body = json!({"messages": [system, ask("two")]}).to_string();
+        let read = |known| Prompt::of(Endpoint::Chat, &body, known).unwrap();
+        let (fresh, known) = (read(&[]), read(&before.system));
+        assert_eq!(format!("{fresh:?}"), format!("{known:?}"));
+        assert!(Arc::ptr_eq(&known.system[0].json, &before.system[0].json));
+    }
+
+    #[test]
     fn a_picture_counts_as_the_server_counts_it() {
         let url = format!("data:image/png;base64,{}", "A".repeat(100_000));
         let part = json!({"type": "image_url", "image_url": {"url": url}});

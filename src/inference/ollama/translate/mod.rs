@@ -88,16 +88,13 @@ pub(super) fn warm_up(load: &LoadOptions, keep_alive: i32) -> Result<(Path, Stri
     } else {
         (Path::Chat, Content::Messages([]))
     };
-    let body = written(
-        &WarmUp {
-            model: &load.model,
-            content,
-            options: LoadChoice::of(load),
-            keep_alive,
-            shift: (!load.embeddings).then_some(false),
-        },
-        load.model.len(),
-    )?;
+    let body = written(&WarmUp {
+        model: &load.model,
+        content,
+        options: LoadChoice::of(load),
+        keep_alive,
+        shift: (!load.embeddings).then_some(false),
+    })?;
     Ok((path, body))
 }
 
@@ -200,21 +197,18 @@ fn chat<'a>(call: &'a Call, mut body: Body<'a>) -> Result<Native, Failure> {
     }
     let options = Options::of(call, &body)?;
     let cap = options.num_predict;
-    let text = written(
-        &NativeChat {
-            model: &call.load.model,
-            messages,
-            tools: body.tools()?,
-            common: Common {
-                format: body.format()?,
-                think: body.think()?,
-                logprobs: body.logprobs,
-                top_logprobs: body.top_logprobs,
-                ..Common::of(options)
-            },
+    let text = written(&NativeChat {
+        model: &call.load.model,
+        messages,
+        tools: body.tools()?,
+        common: Common {
+            format: body.format()?,
+            think: body.think()?,
+            logprobs: body.logprobs,
+            top_logprobs: body.top_logprobs,
+            ..Common::of(options)
         },
-        call.body.len(),
-    )?;
+    })?;
     Ok(Native {
         path: Path::Chat,
         body: text,
@@ -229,20 +223,17 @@ fn completion(call: &Call, body: &Body<'_>) -> Result<Native, Failure> {
     let prompt = body.prompt()?;
     let options = Options::of(call, body)?;
     let cap = options.num_predict;
-    let text = written(
-        &NativeCompletion {
-            model: &call.load.model,
-            prompt,
-            suffix: body.suffix,
-            raw: body.suffix.is_none().then_some(true),
-            common: Common {
-                format: body.format()?,
-                think: Some(raw("false")?),
-                ..Common::of(options)
-            },
+    let text = written(&NativeCompletion {
+        model: &call.load.model,
+        prompt,
+        suffix: body.suffix,
+        raw: body.suffix.is_none().then_some(true),
+        common: Common {
+            format: body.format()?,
+            think: Some(raw("false")?),
+            ..Common::of(options)
         },
-        call.body.len(),
-    )?;
+    })?;
     Ok(Native {
         path: Path::Generate,
         body: text,
@@ -252,17 +243,14 @@ fn completion(call: &Call, body: &Body<'_>) -> Result<Native, Failure> {
 
 fn embedding(call: &Call, body: &Body<'_>) -> Result<Native, Failure> {
     let (input, count) = body.input()?;
-    let text = written(
-        &NativeEmbedding {
-            model: &call.load.model,
-            input,
-            dimensions: body.dimensions,
-            options: LoadChoice::of(&call.load),
-            keep_alive: FOR_EVER,
-            truncate: false,
-        },
-        call.body.len(),
-    )?;
+    let text = written(&NativeEmbedding {
+        model: &call.load.model,
+        input,
+        dimensions: body.dimensions,
+        options: LoadChoice::of(&call.load),
+        keep_alive: FOR_EVER,
+        truncate: false,
+    })?;
     Ok(Native {
         path: Path::Embed,
         body: text,
@@ -270,13 +258,9 @@ fn embedding(call: &Call, body: &Body<'_>) -> Result<Native, Failure> {
     })
 }
 
-/// The JSON of a call that says what is `given` in so many bytes, and a little more.
-fn written(call: &impl Serialize, given: usize) -> Result<String, Failure> {
-    const MORE: usize = 512;
-    let unsendable = |error: String| refused(format!("the body cannot be sent: {error}"));
-    let mut json = Vec::with_capacity(given + MORE);
-    serde_json::to_writer(&mut json, call).map_err(|error| unsendable(error.to_string()))?;
-    String::from_utf8(json).map_err(|error| unsendable(error.to_string()))
+fn written(call: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(call)
+        .map_err(|error| refused(format!("the body cannot be sent: {error}")))
 }
 
 /// Literal JSON.
