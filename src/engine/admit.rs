@@ -156,6 +156,7 @@ fn read(
             return Err(AdmitError::Stopped);
         }
     }
+    surveyor.read_so_far(lines.line(), lines.bytes());
     let seen = lines.into_input().finish()?;
     let survey = surveyor.finish();
     if !sound || survey.requests + survey.invalid_lines == 0 {

@@ -113,8 +113,7 @@ pub fn read_all(input: Input, rules: Rules, keep: usize) -> Survey {
             Err(error) => surveyor.broken(error.to_string(), error.hint()),
         }
     }
-    surveyor.survey.lines = lines.line();
-    surveyor.survey.bytes = lines.bytes();
+    surveyor.read_so_far(lines.line(), lines.bytes());
     if surveyor.is_broken {
         return surveyor.finish();
     }
@@ -154,6 +153,12 @@ impl Surveyor {
             Item::Request(request, remarks) => self.request(request, remarks),
             Item::Invalid(line) => self.invalid(line),
         }
+    }
+
+    /// Takes in how far the file was read: physical lines, and bytes as they are unpacked.
+    pub const fn read_so_far(&mut self, lines: u64, bytes: u64) {
+        self.survey.lines = lines;
+        self.survey.bytes = bytes;
     }
 
     /// Takes in why the file could not be read to its end.

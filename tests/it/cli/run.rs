@@ -142,9 +142,11 @@ fn bad_lines_stop_everything_unless_they_are_to_be_skipped() {
     let stage = Stage::new();
     let lines = batch(2) + "not json\n" + &chat("r1", "again") + &chat("last", "fine");
     let outcome = stage.work_off(&lines, "");
+    let size = batchtop::base::bytes(lines.len() as u64);
     outcome
         .finished
         .with(2)
+        .saying(&format!("3 requests in {size}"))
         .saying("line 3")
         .saying("line 4, custom_id: `r1` is already used on line 1")
         .saying("--skip-invalid");
