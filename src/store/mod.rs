@@ -24,6 +24,7 @@ mod row;
 mod save;
 mod schema;
 mod sort;
+mod totals;
 mod walk;
 mod write;
 mod writer;

@@ -9,7 +9,7 @@ use super::row::{json, parse, unsigned};
 use super::{Reader, Store, StoreError};
 use crate::base::Stamp;
 use crate::context::{Ground, Profile};
-use crate::model::{Answer, JobId, Reuse, Tokens};
+use crate::model::{JobId, Reuse, Tokens};
 
 /// Profiles read at most: there is one for each model, card and way of loading.
 const MOST: i64 = 1_000;
@@ -86,31 +86,26 @@ pub(super) fn forget(connection: &Connection, model: Option<&str>) -> rusqlite::
     Ok(connection.execute(sql, [model])? as u64)
 }
 
-/// Adds what a stored answer saved to its request and its job.
+/// Adds what stored answers saved to their job.
 pub(super) fn add_reuse(
     connection: &Connection,
-    (job, request): (JobId, i64),
-    answer: &Answer,
+    job: JobId,
+    reuse: &Reuse,
 ) -> rusqlite::Result<()> {
-    let Some(one) = Reuse::of(&answer.usage, &answer.timings) else {
-        return Ok(());
-    };
-    connection
-        .prepare_cached("UPDATE outcome SET reused_tokens = ?2 WHERE request = ?1")?
-        .execute([request, one.reused.0 as i64])?;
     connection
         .prepare_cached(
             "INSERT INTO reuse (job, requests, prompt_tokens, reused_tokens, saved_us)
-             VALUES (?1, 1, ?2, ?3, ?4)
-             ON CONFLICT (job) DO UPDATE SET requests = requests + 1,
-                    prompt_tokens = prompt_tokens + ?2, reused_tokens = reused_tokens + ?3,
-                    saved_us = saved_us + ?4",
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (job) DO UPDATE SET requests = requests + ?2,
+                    prompt_tokens = prompt_tokens + ?3, reused_tokens = reused_tokens + ?4,
+                    saved_us = saved_us + ?5",
         )?
         .execute([
             job.0,
-            one.prompt.0 as i64,
-            one.reused.0 as i64,
-            i64::try_from(one.saved.as_micros()).unwrap_or(i64::MAX),
+            reuse.requests as i64,
+            reuse.prompt.0 as i64,
+            reuse.reused.0 as i64,
+            i64::try_from(reuse.saved.as_micros()).unwrap_or(i64::MAX),
         ])?;
     Ok(())
 }

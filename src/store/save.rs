@@ -3,10 +3,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::profile;
 use super::row::json;
+use super::totals::Totals;
 use crate::base::Stamp;
-use crate::model::{Answer, Attempts, Failure, JobId, RequestId, RequestState, Tokens};
+use crate::model::{Answer, Attempts, Failure, JobId, RequestId, RequestState, Reuse};
 
 /// What became of a claimed request.
 #[derive(Debug)]
@@ -67,15 +67,20 @@ impl Record {
     }
 }
 
-/// Writes one record; false when the request was no longer claimed and nothing changed.
-pub(super) fn save(connection: &Connection, record: &Record) -> rusqlite::Result<bool> {
+/// Writes one record; false when the request was no longer claimed and nothing changed. What an
+/// answer adds to its job goes to `totals`.
+pub(super) fn save(
+    connection: &Connection,
+    totals: &mut Totals,
+    record: &Record,
+) -> rusqlite::Result<bool> {
     match record {
         Record::Answered {
             job,
             request,
             answer,
             at,
-        } => answered(connection, (*job, *request), answer, *at),
+        } => answered(connection, totals, (*job, *request), (answer, *at)),
         Record::Failed {
             job,
             request,
@@ -112,9 +117,9 @@ pub(super) fn save(connection: &Connection, record: &Record) -> rusqlite::Result
 
 fn answered(
     connection: &Connection,
+    totals: &mut Totals,
     (job, request): (JobId, RequestId),
-    answer: &Answer,
-    at: Stamp,
+    (answer, at): (&Answer, Stamp),
 ) -> rusqlite::Result<bool> {
     let moved = connection
         .prepare_cached("UPDATE request SET state = ?2 WHERE id = ?1 AND state = ?3")?
@@ -126,10 +131,12 @@ fn answered(
     if moved == 0 {
         return Ok(false);
     }
+    let reuse = Reuse::of(&answer.usage, &answer.timings);
     connection
         .prepare_cached(
-            "INSERT INTO outcome (request, at, answer, prompt_tokens, answer_tokens, wall_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO outcome (request, at, answer, prompt_tokens, answer_tokens, wall_ms,
+                    reused_tokens)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             request.0,
@@ -137,21 +144,10 @@ fn answered(
             json(answer)?,
             answer.usage.prompt.map(|tokens| tokens.0 as i64),
             answer.usage.answer.map(|tokens| tokens.0 as i64),
-            answer.timings.wall.as_millis() as i64
+            answer.timings.wall.as_millis() as i64,
+            reuse.as_ref().map(|one| one.reused.0 as i64)
         ])?;
-    let tokens = |count: Option<Tokens>| count.unwrap_or_default().0 as i64;
-    connection
-        .prepare_cached(
-            "UPDATE job SET done = done + 1, cut = cut + ?2, prompt_tokens = prompt_tokens + ?3,
-                    answer_tokens = answer_tokens + ?4 WHERE id = ?1",
-        )?
-        .execute([
-            job.0,
-            i64::from(answer.finish.is_cut()),
-            tokens(answer.usage.prompt),
-            tokens(answer.usage.answer),
-        ])?;
-    profile::add_reuse(connection, (job, request.0), answer)?;
+    totals.add(job, answer, reuse.as_ref());
     Ok(true)
 }
 

@@ -113,13 +113,16 @@ impl Bench {
     }
 
     fn answered(&mut self, request: &Claimed) -> bool {
-        let record = Record::Answered {
+        self.save(self.answer_to(request))
+    }
+
+    fn answer_to(&self, request: &Claimed) -> Record {
+        Record::Answered {
             job: self.job,
             request: request.id,
             answer: Box::new(answer(&request.custom_id)),
             at: NOW,
-        };
-        self.save(record)
+        }
     }
 
     fn failed(&mut self, request: &Claimed, class: FailureClass) -> bool {
@@ -177,6 +180,25 @@ fn bodies_come_out_byte_for_byte_although_the_shared_text_is_stored_once() {
         stored < 2 * system.len() as i64 + 50 * 150,
         "{stored} bytes of bodies"
     );
+}
+
+#[test]
+fn answers_of_one_commit_are_in_the_counts_that_the_same_commit_tells() {
+    let mut bench = bench((0..5).map(|n| request(n, "s")));
+    let claimed = bench.claim(5).0;
+    let save = |n: usize| Write::Save(bench.answer_to(&claimed[n]));
+    let state = Write::SetState(bench.job, JobState::Running, NOW);
+    let group = [save(0), save(1), save(0), state, save(2)];
+    let written = bench.store.apply(&group).unwrap();
+    let Written::Job(told) = &written[3] else {
+        panic!("{written:?}");
+    };
+    assert_eq!(
+        (told.counts.done, told.counts.answer_tokens),
+        (2, Tokens(6))
+    );
+    let counts = bench.counts();
+    assert_eq!((counts.done, counts.answer_tokens), (3, Tokens(9)));
 }
 
 #[test]

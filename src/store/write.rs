@@ -6,6 +6,7 @@ use super::admit::{self, Chunk, NewJob};
 use super::claim::{self, Claimed, Unit};
 use super::conversation::{self, Recalled};
 use super::schema::TextCache;
+use super::totals::Totals;
 use super::{
     JobReadings, Record, Store, StoreError, account, failed, jobs, measurement, profile, readings,
     row, save,
@@ -64,6 +65,13 @@ pub enum Write {
     Measure(Box<Measurement>),
     /// Note what a job runs on from now on.
     RanOn(JobId, Stamp, Box<RanOn>),
+}
+
+impl Write {
+    /// Whether it reads or moves jobs as a whole, so that their counts must be up to date.
+    const fn looks_at_jobs(&self) -> bool {
+        !matches!(self, Self::Claim(..) | Self::Save(_) | Self::Log(_))
+    }
 }
 
 /// What came of one [`Write`], once it is on disk.
@@ -136,10 +144,16 @@ impl Store {
     pub fn apply(&mut self, writes: &[Write]) -> Result<Vec<Written>, StoreError> {
         let kinds: Vec<&str> = writes.iter().map(Write::kind).collect();
         self.group(&kinds, |transaction, texts| {
-            writes
-                .iter()
-                .map(|write| apply(transaction, texts, write))
-                .collect()
+            let mut totals = Totals::default();
+            let mut written = Vec::with_capacity(writes.len());
+            for write in writes {
+                if write.looks_at_jobs() {
+                    totals.write(transaction)?;
+                }
+                written.push(apply(transaction, texts, &mut totals, write)?);
+            }
+            totals.write(transaction)?;
+            Ok(written)
         })
     }
 }
@@ -147,6 +161,7 @@ impl Store {
 fn apply(
     transaction: &Transaction<'_>,
     texts: &mut TextCache,
+    totals: &mut Totals,
     write: &Write,
 ) -> rusqlite::Result<Written> {
     match write {
@@ -159,10 +174,7 @@ fn apply(
             jobs::close(transaction, *job, source).map(|now| found(*job, now))
         }
         Write::Claim(unit, limit, bytes) => claimed(transaction, texts, *unit, (*limit, *bytes)),
-        Write::Save(record) => save::save(transaction, record).map(|moved| Written::Saved {
-            request: record.request(),
-            moved,
-        }),
+        Write::Save(record) => saved(transaction, totals, record),
         Write::Speak(unit, request, number) => {
             nothing(conversation::speak(transaction, *unit, *request, *number))
         }
@@ -209,6 +221,18 @@ fn apply(
         Write::Measure(kept) => nothing(measurement::keep(transaction, kept)),
         Write::RanOn(job, at, told) => nothing(account::note(transaction, *job, *at, told)),
     }
+}
+
+fn saved(
+    transaction: &Transaction<'_>,
+    totals: &mut Totals,
+    record: &Record,
+) -> rusqlite::Result<Written> {
+    let moved = save::save(transaction, totals, record)?;
+    Ok(Written::Saved {
+        request: record.request(),
+        moved,
+    })
 }
 
 fn retried(
