@@ -559,6 +559,25 @@ fn what_became_due_while_nobody_looked_is_not_passed_over() {
 }
 
 #[test]
+fn lanes_that_end_at_once_find_a_round_of_requests_claimed_already() {
+    let settings = JobSettings {
+        parallel: Parallel::Fixed(64),
+        ..JobSettings::default()
+    };
+    let mut world = World::new(vec![job(1, 640, settings)]);
+    world.commit = Duration::from_millis(40);
+    world.run();
+    world.assert_all_ended();
+    let took = world.now.0.saturating_sub(world.load_time);
+    // A claim, ten rounds of 50 ms, the last answers, the end of the job; some milliseconds for
+    // looking at server and model. Lanes that run dry cost a commit each time.
+    assert!(
+        took < Duration::from_millis(40 + 500 + 40 + 40 + 10),
+        "{took:?}"
+    );
+}
+
+#[test]
 fn a_claim_that_comes_after_the_model_was_changed_goes_back() {
     let settings = |model: &str| JobSettings {
         parallel: Parallel::Fixed(2),
