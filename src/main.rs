@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Bodies and answers are made by one thread and dropped by another, thousands of times a second:
-/// the system's allocator takes a third of the processor for that.
+/// Bodies and answers are made by one thread and dropped by another, thousands of times a second,
+/// which the allocators of some systems are slow at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

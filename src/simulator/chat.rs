@@ -121,7 +121,8 @@ fn turns(order: &Order, messages: &[Message], familiar: &Familiar) -> Vec<Turn> 
     let own_system = messages
         .first()
         .is_some_and(|first| first.is_from("system"));
-    let default = (!system.is_empty() && !own_system).then(|| Turn::new("system", system));
+    let default =
+        (!system.is_empty() && !own_system).then(|| Turn::new("system", familiar.encode(system)));
     let mut turns: Vec<Turn> = default
         .into_iter()
         .chain(messages.iter().map(|message| turn(message, familiar)))
@@ -139,10 +140,8 @@ fn turns(order: &Order, messages: &[Message], familiar: &Familiar) -> Vec<Turn> 
 }
 
 fn turn(message: &Message, familiar: &Familiar) -> Turn {
-    let mut turn = Turn {
-        content: familiar.encode(content(message)),
-        ..Turn::new(message.role.as_deref().unwrap_or("user"), "")
-    };
+    let role = message.role.as_deref().unwrap_or("user");
+    let mut turn = Turn::new(role, familiar.encode(content(message)));
     if let Some(thinking) = &message.thinking {
         tokens::encode_into(thinking, &mut turn.content);
     }

@@ -33,10 +33,10 @@ pub(super) struct Room {
 }
 
 impl Turn {
-    pub(super) fn new(role: &str, content: &str) -> Self {
+    pub(super) fn new(role: &str, content: Vec<Token>) -> Self {
         Self {
             role: role.to_ascii_lowercase(),
-            content: tokens::encode(content),
+            content,
         }
     }
 
@@ -145,6 +145,10 @@ mod tests {
         num_keep: 4,
     };
 
+    fn turn(role: &str, content: &str) -> Turn {
+        Turn::new(role, tokens::encode(content))
+    }
+
     fn long(length: usize) -> Vec<Token> {
         (0..length as u32).collect()
     }
@@ -152,11 +156,11 @@ mod tests {
     #[test]
     fn the_recorded_prompt_has_as_many_tokens_as_recorded() {
         let turns = [
-            Turn::new("system", "You grade people from 0 to 10."),
-            Turn::new("user", "Ada: ten years of systems work. Grade?"),
+            turn("system", "You grade people from 0 to 10."),
+            turn("user", "Ada: ten years of systems work. Grade?"),
         ];
         assert_eq!(render(&turns, PromptPath::Rendered).len(), 35);
-        let turns = [turns[0].clone(), Turn::new("user", &"word ".repeat(3000))];
+        let turns = [turns[0].clone(), turn("user", &"word ".repeat(3000))];
         assert_eq!(render(&turns, PromptPath::Native).len(), 3026);
     }
 
@@ -206,7 +210,7 @@ mod tests {
     fn old_messages_go_but_system_and_last_stay() {
         let text = "word ".repeat(100);
         let turns: Vec<_> = ["system", "user", "assistant", "system", "user"]
-            .map(|role| Turn::new(role, &text))
+            .map(|role| turn(role, &text))
             .to_vec();
         let roles = |turns: Vec<&Turn>| {
             let roles: Vec<_> = turns.iter().map(|turn| turn.role.clone()).collect();
@@ -222,17 +226,17 @@ mod tests {
     #[test]
     fn neighbours_of_one_role_are_merged() {
         let turns = vec![
-            Turn::new("user", "a"),
-            Turn::new("user", "b"),
-            Turn::new("tool", "c"),
-            Turn::new("tool", "d"),
+            turn("user", "a"),
+            turn("user", "b"),
+            turn("tool", "c"),
+            turn("tool", "d"),
         ];
         assert_eq!(merge(turns).len(), 3);
     }
 
     #[test]
     fn the_native_path_continues_an_open_answer() {
-        let turns = [Turn::new("user", "a"), Turn::new("assistant", "b")];
+        let turns = [turn("user", "a"), turn("assistant", "b")];
         let native = render(&turns, PromptPath::Native);
         assert_eq!(native.last(), Some(&tokens::token("b")));
         assert_eq!(render(&turns, PromptPath::Rendered).len(), native.len() + 5);

@@ -11,8 +11,8 @@ use super::{Store, StoreError, Write, Written};
 
 /// A commit takes at most this many writes, so that the first of them does not wait long.
 const GROUP: usize = 256;
-/// While writes come faster than commits, so long they gather before the next: a commit costs the
-/// processor nearly the same for one write as for a hundred, and no lane waits for it.
+/// While writes come faster than commits, so long they gather before the next: of a commit the
+/// smaller part depends on how much is in it, and lanes go on with what was claimed ahead.
 const GATHER: Duration = Duration::from_millis(2);
 /// Writes that may wait. The engine's own limits keep it far below; admission waits for its
 /// replies.

@@ -76,10 +76,8 @@ enum Memory {
 
 impl Conversations {
     /// Takes note of a claimed request that will speak in a conversation.
-    fn expect(&mut self, request: &Claimed) {
-        if let Some(prompt) = Prompt::of(request.endpoint, &request.body, &[]) {
-            self.beginnings.insert(request.id, prompt.beginning());
-        }
+    fn expect(&mut self, request: RequestId, beginning: Beginning) {
+        self.beginnings.insert(request, beginning);
     }
 
     /// Whether a request may be sent: it speaks already, or a conversation is free for it. One
@@ -259,8 +257,11 @@ impl Core {
     /// Takes note of requests that were claimed.
     pub(super) fn expect(&mut self, requests: &[Claimed]) {
         for request in requests {
-            if self.converses(request.unit.job) {
-                self.conversations.expect(request);
+            if self.converses(request.unit.job)
+                && let Some(prompt) = self.prompts.read(request)
+            {
+                let beginning = prompt.beginning();
+                self.conversations.expect(request.id, beginning);
             }
         }
     }
