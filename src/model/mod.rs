@@ -19,6 +19,7 @@ mod report_to;
 mod request;
 mod reuse;
 mod snapshot;
+mod thinking;
 mod trim;
 mod watched;
 
@@ -47,5 +48,6 @@ pub use snapshot::{
     CardHistory, FailedCount, HistoryView, JobView, LaneView, LatencyView, LoadedModel, Mark,
     Phase, RateView, SeriesView, ServerState, ServerView, Snapshot,
 };
+pub use thinking::without_thinking;
 pub use trim::{Trim, TrimPolicy, TrimReason, UnknownPolicy};
 pub use watched::WatchedAnswer;
