@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::observation::{Ending, Observation};
+use super::occurrences::{hash, key};
 use super::score::{Score, ScoreRule};
 use super::summary::{Analyzer, Summary};
 use super::summary_text::{Text, number};
@@ -138,32 +139,32 @@ impl Comparer {
         }
     }
 
-    /// Takes in a result of the first run. One without a `custom_id` cannot be compared.
+    /// Takes in a result of the first run. One without a `custom_id` cannot be compared; of
+    /// several with the same id the first is held against the first of the second run, and so on.
     pub fn first(&mut self, observation: &Observation) {
-        let score = valid(self.analyzers[0].add(observation).map(|found| found.1));
+        let added = self.analyzers[0].add(observation);
         if let Some(id) = &observation.custom_id {
             let kept = Kept {
                 text: text(observation),
-                score,
+                score: valid(added.score),
                 is_met: false,
             };
-            self.first.insert(hash(id), kept);
+            self.first.insert(key(id, added.occurrence), kept);
         }
     }
 
     /// Takes in a result of the second run.
     pub fn second(&mut self, observation: &Observation) {
-        let score = valid(self.analyzers[1].add(observation).map(|found| found.1));
+        let added = self.analyzers[1].add(observation);
+        let score = valid(added.score);
         let Some(id) = &observation.custom_id else {
             return;
         };
-        let Some(kept) = self.first.get_mut(&hash(id)) else {
+        let Some(kept) = self.first.get_mut(&key(id, added.occurrence)) else {
             self.comparison[ONLY_SECOND] += 1;
             return;
         };
-        if std::mem::replace(&mut kept.is_met, true) {
-            return;
-        }
+        kept.is_met = true;
         match (kept.text, text(observation)) {
             (Some(first), Some(second)) => {
                 self.comparison[BOTH] += 1;
@@ -306,11 +307,4 @@ fn text(observation: &Observation) -> Option<u128> {
         Ending::Answered(seen) => Some(hash(seen.text.as_deref().unwrap_or_default())),
         Ending::Failed { .. } => None,
     }
-}
-
-/// A hash that nobody can make collide.
-fn hash(text: &str) -> u128 {
-    let hash = blake3::hash(text.as_bytes());
-    let half = hash.as_bytes().first_chunk::<16>();
-    half.map_or(0, |bytes| u128::from_le_bytes(*bytes))
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::observation::{Ending, Observation};
 use super::requests::Requests;
 use super::score::Score;
+use super::summary::Added;
 
 /// A column that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,11 +108,26 @@ pub struct Export<W: Write> {
     writer: csv::Writer<W>,
     columns: Vec<Column>,
     requests: Option<Requests>,
+    /// Whether an answer has something in each of the columns.
+    filled: Vec<bool>,
+    answers: u64,
 }
 
+/// A byte order mark, without which Excel takes UTF-8 for another encoding.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 impl<W: Write> Export<W> {
-    /// Writes the header. The columns of the requests, if there are any, stand behind the others.
-    pub fn new(output: W, columns: Vec<Column>, requests: Option<Requests>) -> io::Result<Self> {
+    /// Writes a byte order mark, if there is to be one, and the header. The columns of the requests,
+    /// if there are any, stand behind the others.
+    pub fn new(
+        mut output: W,
+        columns: Vec<Column>,
+        requests: Option<Requests>,
+        bom: bool,
+    ) -> io::Result<Self> {
+        if bom {
+            output.write_all(BOM)?;
+        }
         let mut writer = csv::Writer::from_writer(output);
         for column in &columns {
             writer.write_field(column.name())?;
@@ -122,22 +138,36 @@ impl<W: Write> Export<W> {
         writer.write_record(None::<&[u8]>)?;
         Ok(Self {
             writer,
+            filled: vec![false; columns.len()],
             columns,
             requests,
+            answers: 0,
         })
     }
 
     /// Writes a row.
-    pub fn add(&mut self, observation: &Observation, score: Option<Score>) -> io::Result<()> {
-        for column in &self.columns {
-            self.writer.write_field(column.cell(observation, score))?;
+    pub fn add(&mut self, observation: &Observation, added: &Added) -> io::Result<()> {
+        let is_answer = matches!(observation.ending, Ending::Answered(_));
+        self.answers += u64::from(is_answer);
+        for (column, is_filled) in self.columns.iter().zip(&mut self.filled) {
+            let cell = column.cell(observation, added.score);
+            *is_filled |= is_answer && !cell.is_empty();
+            self.writer.write_field(cell)?;
         }
         if let Some(requests) = &mut self.requests {
-            for cell in requests.cells(observation.custom_id.as_deref()) {
+            let id = observation.custom_id.as_deref();
+            for cell in requests.cells(id, added.occurrence) {
                 self.writer.write_field(cell)?;
             }
         }
         Ok(self.writer.write_record(None::<&[u8]>)?)
+    }
+
+    /// The columns in which no answer has anything, where there are answers.
+    pub fn empty_columns(&self) -> impl Iterator<Item = Column> {
+        let columns = self.columns.iter().zip(&self.filled);
+        let empty = columns.filter(|(_, is_filled)| !**is_filled && self.answers > 0);
+        empty.map(|(column, _)| *column)
     }
 
     /// Gives back what was written to, and the requests with what is known of them now.
@@ -171,11 +201,11 @@ mod tests {
     proptest! {
         #[test]
         fn rows_read_back(ids in prop::collection::vec("[a-z\",;\n\r=+@é-]{0,9}", 1..20)) {
-            let mut export = Export::new(Vec::new(), Column::ALL.to_vec(), None).unwrap();
+            let mut export = Export::new(Vec::new(), Column::ALL.to_vec(), None, false).unwrap();
             for id in &ids {
                 let ending = Ending::Failed { class: "timeout".into(), message: id.clone() };
                 let observation = Observation { custom_id: Some(id.clone()), ending };
-                export.add(&observation, None).unwrap();
+                export.add(&observation, &Added { score: None, occurrence: 0 }).unwrap();
             }
             let (bytes, _) = export.finish().unwrap();
             let mut reader = csv::Reader::from_reader(bytes.as_slice());

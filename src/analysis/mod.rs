@@ -9,8 +9,10 @@ mod compare;
 mod export;
 mod line;
 mod observation;
+mod occurrences;
 mod reading;
 mod requests;
+mod said;
 mod score;
 mod spread;
 mod summary;
@@ -22,9 +24,12 @@ pub use line::LineError;
 pub use observation::{Ending, Observation, Seen};
 pub use reading::{Lines, Reading, read_results};
 pub use requests::{RequestColumn, Requests};
-pub use score::{Score, ScoreRule, Spot};
+pub use score::{Found, Score, ScoreRule, Spot};
 pub use spread::{Bar, Spread};
-pub use summary::{Analyzer, Duplicates, FailureCount, Ids, Length, ScoreSummary, Summary};
+pub use summary::{
+    Added, Analyzer, Duplicates, FailureCount, FoundIn, Ids, Length, Repeated, Scale, ScoreSummary,
+    Summary,
+};
 pub use summary_text::number;
 
 #[cfg(test)]

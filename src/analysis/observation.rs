@@ -1,5 +1,6 @@
 //! How one request ended, whoever tells it.
 
+use super::said::Said;
 use crate::model::{Answer, AnswerBody, Failure};
 
 /// How one request ended.
@@ -28,8 +29,11 @@ pub enum Ending {
 /// What is seen of an answer. What the file does not say is none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
-    /// The visible text; none for embeddings and for calls of tools.
+    /// The answer: the visible text without the model's thinking, then the arguments of the tools
+    /// that it calls. None for embeddings and their like.
     pub text: Option<String>,
+    /// How many tools it calls.
+    pub tool_calls: u32,
     /// Whether the file itself calls it a refusal.
     pub is_refusal: bool,
     /// `finish_reason`.
@@ -64,18 +68,25 @@ impl Observation {
     pub fn of_answer(custom_id: Option<String>, answer: &Answer) -> Self {
         // As exact as in a result file, so that both say the same.
         let millis = |length: std::time::Duration| length.as_micros() as f64 / 1_000.0;
-        let text = match &answer.body {
-            // A call of a tool is no empty answer.
+        let said = match &answer.body {
             AnswerBody::Chat {
                 content,
                 tool_calls,
                 ..
-            } => (!content.is_empty() || tool_calls.is_none()).then(|| content.clone()),
-            AnswerBody::Completion { text } => Some(text.clone()),
+            } => {
+                let mut said = Said::of_text(content);
+                if let Some(calls) = tool_calls {
+                    let calls = serde_json::from_str(calls.get());
+                    said.tool_calls(&calls.expect("a raw value is JSON"));
+                }
+                Some(said)
+            }
+            AnswerBody::Completion { text } => Some(Said::of_text(text)),
             AnswerBody::Embeddings { .. } => None,
         };
         let seen = Seen {
-            text,
+            text: said.as_ref().map(Said::answer),
+            tool_calls: said.as_ref().map_or(0, Said::calls),
             is_refusal: false,
             finish: Some(answer.finish.openai().to_owned()),
             model: Some(answer.model.clone()),

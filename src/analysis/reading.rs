@@ -1,5 +1,6 @@
 //! The lines of a result file, and what is wrong with those that are no results.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use serde::Serialize;
@@ -9,39 +10,35 @@ use super::observation::Observation;
 use crate::intake::{RawLine, Rules, Splitter};
 
 /// What reading a result file met besides results.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Reading {
     /// Results.
     pub results: u64,
-    /// Lines that are no JSON object, such as the last one of a file that was cut off.
-    pub not_json: Lines,
-    /// Lines that are requests.
-    pub requests: Lines,
-    /// Lines that are something else.
-    pub not_results: Lines,
+    /// Lines that are no results, by what they are.
+    pub skipped: BTreeMap<LineError, Lines>,
 }
 
 /// Lines of one kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Lines {
     /// How many.
     pub count: u64,
     /// The first, from 1.
-    pub first: Option<u64>,
-}
-
-impl Lines {
-    fn add(&mut self, line: u64) {
-        self.count += 1;
-        self.first = self.first.or(Some(line));
-    }
+    pub first_line: u64,
 }
 
 impl Reading {
     /// Whether every line is a result, and there is one.
-    pub const fn is_clean(&self) -> bool {
-        let others = self.not_json.count + self.requests.count + self.not_results.count;
-        self.results > 0 && others == 0
+    pub fn is_clean(&self) -> bool {
+        self.results > 0 && self.skipped.is_empty()
+    }
+
+    fn skip(&mut self, error: LineError, line: u64) {
+        let lines = self.skipped.entry(error).or_insert(Lines {
+            count: 0,
+            first_line: line,
+        });
+        lines.count += 1;
     }
 }
 
@@ -74,9 +71,7 @@ pub fn read_results(
                 reading.results += 1;
                 each(observation)?;
             }
-            Err(LineError::NotJson) => reading.not_json.add(number),
-            Err(LineError::Request) => reading.requests.add(number),
-            Err(LineError::NotAResult) => reading.not_results.add(number),
+            Err(error) => reading.skip(error, number),
         }
     }
     Ok(reading)

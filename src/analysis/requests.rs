@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::export::guarded;
+use super::occurrences::{Occurrences, key};
 use crate::intake::{RawLine, Rules, Splitter};
 
 /// Something of a request that can be a column.
@@ -100,6 +101,10 @@ pub struct Requests {
     columns: Vec<RequestColumn>,
     rows: HashMap<u128, Row>,
     unknown: u64,
+    /// Requests whose `custom_id` an earlier one has, and the first such id.
+    duplicates: (u64, Option<String>),
+    /// Whether a request has something in each of the columns.
+    filled: Vec<bool>,
 }
 
 #[derive(Debug)]
@@ -122,6 +127,9 @@ impl Requests {
     pub fn read(input: impl Read, columns: Vec<RequestColumn>) -> io::Result<Self> {
         let mut splitter = Splitter::new(input, Rules::default().longest_line);
         let mut rows = HashMap::new();
+        let mut ids = Occurrences::default();
+        let mut duplicates = (0, None);
+        let mut filled = vec![false; columns.len()];
         while let Some(line) = splitter.next_line()? {
             let RawLine::Bytes { bytes, .. } = line else {
                 continue;
@@ -130,22 +138,43 @@ impl Requests {
             let Ok(line) = serde_json::from_slice::<Line>(bytes) else {
                 continue;
             };
-            let cells = columns
-                .iter()
-                .map(|column| guarded(&column.cell(&line.body)).into())
-                .collect();
+            let cells = columns.iter().map(|column| column.cell(&line.body));
+            let cells: Box<[Box<str>]> = cells.map(|cell| guarded(&cell).into()).collect();
+            for (is_filled, cell) in filled.iter_mut().zip(&cells) {
+                *is_filled |= !cell.is_empty();
+            }
             let row = Row {
                 cells,
                 is_met: false,
             };
-            // The first of a name is the one that was run.
-            rows.entry(key(&line.custom_id)).or_insert(row);
+            let occurrence = ids.add(&line.custom_id);
+            rows.insert(key(&line.custom_id, occurrence), row);
+            if occurrence > 0 {
+                duplicates.0 += 1;
+                duplicates.1.get_or_insert(line.custom_id);
+            }
         }
         Ok(Self {
             columns,
             rows,
             unknown: 0,
+            duplicates,
+            filled,
         })
+    }
+
+    /// How many requests have a `custom_id` that an earlier one has, and the first such id.
+    pub fn duplicates(&self) -> Option<(u64, &str)> {
+        let (count, first) = &self.duplicates;
+        Some((*count, first.as_deref()?))
+    }
+
+    /// The columns in which no request has anything.
+    pub fn empty_columns(&self) -> impl Iterator<Item = &RequestColumn> {
+        let columns = self.columns.iter().zip(&self.filled);
+        columns
+            .filter(|(_, is_filled)| !**is_filled)
+            .map(|(column, _)| column)
     }
 
     /// Whether there is none.
@@ -159,9 +188,22 @@ impl Requests {
     }
 
     /// The cells of the request with this name, safe for a spreadsheet; empty ones where there is
-    /// no such request.
-    pub fn cells(&mut self, custom_id: Option<&str>) -> impl Iterator<Item = &str> {
-        let row = custom_id.and_then(|id| self.rows.get_mut(&key(id)));
+    /// no such request. Of several with the same name the second result gets the second, if there
+    /// is one.
+    pub fn cells(
+        &mut self,
+        custom_id: Option<&str>,
+        occurrence: u32,
+    ) -> impl Iterator<Item = &str> {
+        let key = custom_id.map(|id| {
+            let own = key(id, occurrence);
+            if self.rows.contains_key(&own) {
+                own
+            } else {
+                key(id, 0)
+            }
+        });
+        let row = key.and_then(|key| self.rows.get_mut(&key));
         let cells: &[Box<str>] = if let Some(row) = row {
             row.is_met = true;
             &row.cells
@@ -183,13 +225,6 @@ impl Requests {
     pub fn without_result(&self) -> u64 {
         self.rows.values().filter(|row| !row.is_met).count() as u64
     }
-}
-
-/// A hash that nobody can make collide.
-fn key(custom_id: &str) -> u128 {
-    let hash = blake3::hash(custom_id.as_bytes());
-    let half = hash.as_bytes().first_chunk::<16>();
-    half.map_or(0, |bytes| u128::from_le_bytes(*bytes))
 }
 
 #[cfg(test)]
@@ -237,7 +272,7 @@ mod tests {
         let file = format!("\u{feff}{}\nnonsense\n{}\n", line("a"), line("b"));
         let mut requests = Requests::read(file.as_bytes(), vec![RequestColumn::Prompt]).unwrap();
         let mut cells =
-            |id: Option<&str>| requests.cells(id).map(str::to_owned).collect::<Vec<_>>();
+            |id: Option<&str>| requests.cells(id, 0).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(cells(Some("b")), ["'=b"]);
         assert_eq!(cells(Some("c")), [""]);
         assert_eq!(cells(None), [""]);
@@ -245,12 +280,31 @@ mod tests {
         assert_eq!(requests.header().collect::<Vec<_>>(), ["request.prompt"]);
     }
 
+    #[test]
+    fn requests_of_one_name_are_joined_in_their_order() {
+        let line = |prompt: &str| json!({"custom_id": "a", "body": {"prompt": prompt}}).to_string();
+        let file = format!("{}\n{}\n", line("first"), line("second"));
+        let columns = vec![RequestColumn::Prompt, RequestColumn::System];
+        let mut requests = Requests::read(file.as_bytes(), columns).unwrap();
+        let mut prompt = |occurrence| {
+            let mut cells = requests.cells(Some("a"), occurrence);
+            cells.next().map(str::to_owned).unwrap()
+        };
+        assert_eq!(
+            [prompt(0), prompt(1), prompt(2)],
+            ["first", "second", "first"]
+        );
+        assert_eq!(requests.duplicates(), Some((1, "a")));
+        let empty: Vec<String> = requests.empty_columns().map(RequestColumn::name).collect();
+        assert_eq!(empty, ["request.system"]);
+    }
+
     proptest::proptest! {
         #[test]
         fn no_file_makes_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300), path in ".{0,20}") {
             let columns = vec![RequestColumn::from_name(&path), RequestColumn::System];
             let mut requests = Requests::read(bytes.as_slice(), columns).unwrap();
-            proptest::prop_assert_eq!(requests.cells(Some("a")).count(), 2);
+            proptest::prop_assert_eq!(requests.cells(Some("a"), 0).count(), 2);
         }
     }
 }

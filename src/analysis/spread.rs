@@ -50,7 +50,7 @@ impl Spread {
 /// thousandth; about 100 kB, however many.
 #[derive(Debug, Clone)]
 pub(super) struct Measurements {
-    histogram: Option<Histogram<u64>>,
+    histogram: Histogram<u64>,
     sum: f64,
     scale: f64,
 }
@@ -59,18 +59,16 @@ impl Measurements {
     /// `scale` is how many steps there are in one unit.
     pub(super) fn new(scale: f64) -> Self {
         Self {
-            histogram: Histogram::new_with_bounds(1, 1 << 40, 3).ok(),
+            histogram: Histogram::new_with_bounds(1, 1 << 40, 3).expect("the bounds are valid"),
             sum: 0.0,
             scale,
         }
     }
 
     pub(super) fn add(&mut self, number: f64) {
-        if let Some(histogram) = &mut self.histogram
-            && number.is_finite()
-            && number >= 0.0
-        {
-            histogram.saturating_record((number * self.scale).round() as u64);
+        if number.is_finite() && number >= 0.0 {
+            let steps = (number * self.scale).round() as u64;
+            self.histogram.saturating_record(steps);
             self.sum += number;
         }
     }
@@ -80,7 +78,7 @@ impl Measurements {
     }
 
     pub(super) fn spread(&self) -> Option<Spread> {
-        let histogram = self.histogram.as_ref().filter(|found| !found.is_empty())?;
+        let histogram = Some(&self.histogram).filter(|found| !found.is_empty())?;
         let at = |part| histogram.value_at_quantile(part) as f64 / self.scale;
         Some(Spread {
             count: histogram.len(),
@@ -147,10 +145,6 @@ impl Scores {
         *self.counts.entry(Ordered(score)).or_default() += 1;
         self.count += 1;
         self.sum += score;
-    }
-
-    pub(super) const fn count(&self) -> u64 {
-        self.count
     }
 
     pub(super) fn spread(&self) -> Option<Spread> {

@@ -1,15 +1,16 @@
 //! What is in results, folded from one observation after the other.
 //!
 //! Memory: about 20 bytes for each different answer (a hash and a count, for finding duplicates),
-//! of which it knows 900,000 at most. Everything else has a limit, too, and says what it leaves
-//! out.
+//! of which it knows 900,000 at most, and as many for each `custom_id`. Everything else has a limit,
+//! too, and says what it leaves out.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 
 use super::observation::{Ending, Observation, Seen};
-use super::score::{Score, ScoreRule, Spot};
+use super::occurrences::{Occurrences, hash};
+use super::score::{Found, Score, ScoreRule, Spot};
 use super::spread::{Bar, Measurements, Scores, Spread};
 
 /// Ids that are kept of each kind of conspicuous answer.
@@ -32,6 +33,10 @@ pub struct Summary {
     pub results: u64,
     /// Those with an answer.
     pub answers: u64,
+    /// Answers that have a text, be it empty: all but embeddings and their like.
+    pub texts: u64,
+    /// Tools that answers call.
+    pub tool_calls: u64,
     /// Those without, by class.
     pub failures: BTreeMap<String, FailureCount>,
     /// Answers by `finish_reason`.
@@ -50,7 +55,7 @@ pub struct Summary {
     pub wall_ms: Option<Spread>,
     /// Milliseconds from sending to the first token.
     pub first_token_ms: Option<Spread>,
-    /// Scores, where answers have them.
+    /// Scores; nothing where no answer has one.
     pub scores: Option<ScoreSummary>,
     /// The longest answers, the longest first.
     pub longest: Vec<Length>,
@@ -62,6 +67,8 @@ pub struct Summary {
     pub refusals: Ids,
     /// Answers whose text another answer has, too.
     pub duplicates: Duplicates,
+    /// Results whose `custom_id` an earlier result has.
+    pub duplicate_ids: Ids,
 }
 
 /// Failures of one class.
@@ -107,18 +114,30 @@ pub struct Duplicates {
     pub texts: u64,
     /// Answers with such a text.
     pub answers: u64,
-    /// The most frequent ones: how often, and how they begin.
-    pub most: Vec<(u64, String)>,
+    /// The most frequent ones, at most 5.
+    pub most: Vec<Repeated>,
     /// Answers that came after 900,000 different ones and were none of them: whether they are
     /// alike is not known.
     pub unknown: u64,
 }
 
+/// A text that several answers have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Repeated {
+    /// How many.
+    pub count: u64,
+    /// How it begins.
+    pub beginning: String,
+}
+
 /// The scores of answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScoreSummary {
-    /// Where they were found.
-    pub spot: Spot,
+    /// Where they were found, the most frequent place first.
+    pub found_in: Vec<FoundIn>,
+    /// What they are out of, as far as the answers say so: `8/10` is out of 10. Scores of
+    /// different scales are not converted.
+    pub scales: Vec<Scale>,
     /// How they are spread; none where not one is valid.
     pub spread: Option<Spread>,
     /// The histogram.
@@ -129,6 +148,35 @@ pub struct ScoreSummary {
     pub missing: Ids,
 }
 
+/// A place where scores were found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FoundIn {
+    /// Which kind of place.
+    pub place: &'static str,
+    /// The path of the field, where it is one.
+    pub path: Option<String>,
+    /// How many valid ones were there.
+    pub count: u64,
+}
+
+/// A scale of scores.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Scale {
+    /// The most that a score can be.
+    pub out_of: f64,
+    /// How many scores say so.
+    pub count: u64,
+}
+
+/// What an observation adds to what was known before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Added {
+    /// The score of the answer.
+    pub score: Option<Score>,
+    /// How many results with the same `custom_id` there were before.
+    pub occurrence: u32,
+}
+
 /// Folds observations into a [`Summary`].
 #[derive(Debug)]
 pub struct Analyzer {
@@ -136,26 +184,18 @@ pub struct Analyzer {
     summary: Summary,
     tokens: [Measurements; 2],
     times: [Measurements; 2],
-    spots: BTreeMap<Spot, Found>,
+    scores: Scores,
+    spots: BTreeMap<Spot, u64>,
+    /// How many scores are out of so many hundredths.
+    scales: BTreeMap<u64, u64>,
+    invalid: Ids,
     /// Answers that have a score nowhere.
     scoreless: Ids,
+    ids: Occurrences,
     texts: HashMap<u64, u32>,
     /// Texts that are told apart at most.
     known_texts: usize,
     excerpts: HashMap<u64, String>,
-}
-
-#[derive(Debug, Default)]
-struct Found {
-    scores: Scores,
-    ids: Ids,
-    invalid: Ids,
-}
-
-impl Found {
-    const fn all(&self) -> u64 {
-        self.scores.count() + self.invalid.count
-    }
 }
 
 impl Analyzer {
@@ -166,36 +206,49 @@ impl Analyzer {
             summary: Summary::default(),
             tokens: [Measurements::new(1.0), Measurements::new(1.0)],
             times: [Measurements::new(1_000.0), Measurements::new(1_000.0)],
+            scores: Scores::default(),
             spots: BTreeMap::new(),
+            scales: BTreeMap::new(),
+            invalid: Ids::default(),
             scoreless: Ids::default(),
+            ids: Occurrences::default(),
             texts: HashMap::new(),
             known_texts: KNOWN_TEXTS,
             excerpts: HashMap::new(),
         }
     }
 
-    /// Takes in the end of one request, and says what its score is.
-    pub fn add(&mut self, observation: &Observation) -> Option<(Spot, Score)> {
+    /// Takes in the end of one request, and gives back what else is to be known of it.
+    pub fn add(&mut self, observation: &Observation) -> Added {
         self.summary.results += 1;
         let id = observation.custom_id.as_deref();
-        match &observation.ending {
+        let occurrence = id.map_or(0, |id| self.ids.add(id));
+        if occurrence > 0 {
+            self.summary.duplicate_ids.add(id);
+        }
+        let score = match &observation.ending {
             Ending::Answered(seen) => {
                 self.summary.answers += 1;
+                self.summary.tool_calls += u64::from(seen.tool_calls);
                 self.measure(seen);
-                seen.text
-                    .as_deref()
-                    .and_then(|text| self.text(id, text, seen.is_refusal))
+                let text = seen.text.as_deref();
+                text.and_then(|text| self.text(id, text, seen.is_refusal))
             }
             Ending::Failed { class, message } => {
-                let failures = &mut self.summary.failures;
-                let class = bounded(failures, class);
-                let failure = failures.entry(class).or_default();
-                failure.count += 1;
-                if failure.count == 1 {
-                    failure.sample = short(message, 300);
-                }
+                self.failure(class, message);
                 None
             }
+        };
+        Added { score, occurrence }
+    }
+
+    fn failure(&mut self, class: &str, message: &str) {
+        let failures = &mut self.summary.failures;
+        let class = bounded(failures, class);
+        let failure = failures.entry(class).or_default();
+        failure.count += 1;
+        if failure.count == 1 {
+            failure.sample = short(message, 300);
         }
     }
 
@@ -210,7 +263,7 @@ impl Analyzer {
         self.summary.wall_ms = wall.spread();
         self.summary.first_token_ms = first_token.spread();
         self.summary.duplicates = self.duplicates();
-        self.summary.scores = self.scores();
+        self.summary.scores = self.score_summary();
         self.summary
     }
 
@@ -239,63 +292,74 @@ impl Analyzer {
         }
     }
 
-    fn text(&mut self, id: Option<&str>, text: &str, is_refusal: bool) -> Option<(Spot, Score)> {
+    fn text(&mut self, id: Option<&str>, text: &str, is_refusal: bool) -> Option<Score> {
+        self.summary.texts += 1;
         let found = self.rule.find(text);
-        self.score(id, found.as_ref());
-        if text.trim().is_empty() {
-            self.summary.empty.add(id);
-            return found;
-        }
+        let score = found.as_ref().map(|found| found.score);
+        self.score(id, found);
         if is_refusal || refuses(text) {
             self.summary.refusals.add(id);
         }
+        if text.trim().is_empty() {
+            self.summary.empty.add(id);
+            return score;
+        }
         self.length(id, text);
         self.duplicate(text);
-        found
+        score
     }
 
-    fn score(&mut self, id: Option<&str>, found: Option<&(Spot, Score)>) {
-        let Some((spot, score)) = found else {
+    fn score(&mut self, id: Option<&str>, found: Option<Found>) {
+        let Some(found) = found else {
             self.scoreless.add(id);
             return;
         };
-        let found = self.spots.entry(spot.clone()).or_default();
-        match score {
+        let is_valid = match found.score {
             Score::Valid(score) => {
-                found.scores.add(*score);
-                found.ids.add(id);
+                self.scores.add(score);
+                true
             }
-            Score::Invalid => found.invalid.add(id),
+            Score::Invalid => {
+                self.invalid.add(id);
+                false
+            }
+        };
+        if let Some(most) = found.out_of {
+            *self
+                .scales
+                .entry((most * 100.0).round() as u64)
+                .or_default() += 1;
         }
+        let others = Spot::Field("(others)".to_owned());
+        let is_known = self.spots.len() < MOST_NAMES || self.spots.contains_key(&found.spot);
+        let spot = if is_known { found.spot } else { others };
+        *self.spots.entry(spot).or_default() += u64::from(is_valid);
     }
 
-    /// The spot where most answers have their score; those that have it elsewhere have none.
-    fn scores(&mut self) -> Option<ScoreSummary> {
-        let spot = self
-            .spots
-            .iter()
-            .max_by_key(|(_, found)| found.all())?
-            .0
-            .clone();
-        let chosen = self.spots.remove(&spot)?;
-        let is_asked = !matches!(self.rule, ScoreRule::Detect);
-        // What a minority of the answers has is no score of this batch.
-        if !is_asked && 2 * chosen.all() < self.summary.answers {
+    fn score_summary(&mut self) -> Option<ScoreSummary> {
+        if self.spots.is_empty() {
             return None;
         }
-        let mut missing = std::mem::take(&mut self.scoreless);
-        for other in std::mem::take(&mut self.spots).into_values() {
-            missing.count += other.all();
-            let ids = other.ids.first.into_iter().chain(other.invalid.first);
-            missing.first.extend(ids);
-        }
-        missing.first.truncate(KEPT_IDS);
+        let mut found_in: Vec<FoundIn> = std::mem::take(&mut self.spots)
+            .into_iter()
+            .map(|(spot, count)| FoundIn {
+                place: spot.place(),
+                path: Some(spot.path().to_owned()).filter(|path| !path.is_empty()),
+                count,
+            })
+            .collect();
+        found_in.sort_by_key(|found| std::cmp::Reverse(found.count));
+        let scales = self.scales.iter().map(|(hundredths, count)| Scale {
+            out_of: *hundredths as f64 / 100.0,
+            count: *count,
+        });
         Some(ScoreSummary {
-            spot,
-            spread: chosen.scores.spread(),
-            bars: chosen.scores.bars(),
-            invalid: chosen.invalid,
-            missing,
+            found_in,
+            scales: scales.collect(),
+            spread: self.scores.spread(),
+            bars: self.scores.bars(),
+            invalid: std::mem::take(&mut self.invalid),
+            missing: std::mem::take(&mut self.scoreless),
         })
     }
 
@@ -325,11 +389,7 @@ impl Analyzer {
     }
 
     fn duplicate(&mut self, text: &str) {
-        let hash = blake3::hash(text.as_bytes());
-        let key = hash
-            .as_bytes()
-            .first_chunk()
-            .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let key = hash(text) as u64;
         if self.texts.len() >= self.known_texts && !self.texts.contains_key(&key) {
             self.summary.duplicates.unknown += 1;
             return;
@@ -350,9 +410,15 @@ impl Analyzer {
         let mut most: Vec<_> = self
             .excerpts
             .iter()
-            .map(|(key, excerpt)| (times(key), excerpt.clone()))
+            .map(|(key, excerpt)| Repeated {
+                count: times(key),
+                beginning: excerpt.clone(),
+            })
             .collect();
-        most.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        most.sort_by(|a, b| {
+            let by_count = b.count.cmp(&a.count);
+            by_count.then_with(|| a.beginning.cmp(&b.beginning))
+        });
         most.truncate(LISTED);
         Duplicates {
             texts,

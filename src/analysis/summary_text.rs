@@ -2,17 +2,20 @@
 
 use std::fmt::Write;
 
-use super::line::LineError;
 use super::reading::Reading;
-use super::score::Spot;
 use super::spread::{Bar, Spread};
-use super::summary::{Ids, Length, ScoreSummary, Summary};
+use super::summary::{FoundIn, Ids, Length, ScoreSummary, Summary};
 use crate::base::{count, elide, share, shown};
 
 /// Columns of the longest bar.
 const WIDEST: u64 = 40;
 /// Ids that are written out.
 const LISTED: usize = 5;
+/// Places of scores that are written out.
+const PLACES: usize = 4;
+/// What is said where no answer has a score.
+const NO_SCORES: &str =
+    "no scores found; --score-path FIELD or --score-pattern REGEX say where they are";
 
 /// Lines of text. Writing to a `String` cannot fail.
 #[derive(Default)]
@@ -34,7 +37,14 @@ impl Summary {
         let mut text = Text::default();
         let success = share(self.answers, self.results);
         let (results, answers) = (count(self.results), count(self.answers));
-        text.line(&format!("{results} results, {answers} answers ({success})"));
+        let calls = match self.tool_calls {
+            0 => String::new(),
+            1 => ", 1 tool call".to_owned(),
+            calls => format!(", {} tool calls", count(calls)),
+        };
+        text.line(&format!(
+            "{results} results, {answers} answers ({success}){calls}"
+        ));
         for (class, failure) in &self.failures {
             let sample = elide(&shown(&failure.sample), 60);
             let value = format!(
@@ -61,8 +71,10 @@ impl Summary {
         );
         spread(&mut text, "time, ms", self.wall_ms, "");
         spread(&mut text, "first token, ms", self.first_token_ms, "");
-        if let Some(scores) = &self.scores {
-            score(&mut text, scores);
+        match &self.scores {
+            Some(scores) => score(&mut text, scores),
+            None if self.texts > 0 => text.line(NO_SCORES),
+            None => {}
         }
         lengths(&mut text, "longest", &self.longest);
         lengths(&mut text, "shortest", &self.shortest);
@@ -82,12 +94,11 @@ impl Summary {
                 &format!("{unknown} later answers were not looked at for this"),
             );
         }
-        for (times, excerpt) in &self.duplicates.most {
-            text.entry(
-                "",
-                &format!("{} × {}", count(*times), elide(&shown(excerpt), 60)),
-            );
+        for repeated in &self.duplicates.most {
+            let beginning = elide(&shown(&repeated.beginning), 60);
+            text.entry("", &format!("{} × {beginning}", count(repeated.count)));
         }
+        ids(&mut text, "duplicate ids", &self.duplicate_ids);
         text.0
     }
 }
@@ -95,33 +106,56 @@ impl Summary {
 impl Reading {
     /// What could not be read, for people: what is wrong, and what to do.
     pub fn problems(&self) -> Vec<(String, &'static str)> {
-        let kinds = [
-            (LineError::NotJson, self.not_json),
-            (LineError::Request, self.requests),
-            (LineError::NotAResult, self.not_results),
-        ];
-        let met = kinds.into_iter().filter_map(|(error, lines)| {
-            let first = lines.first?;
+        let met = self.skipped.iter().map(|(error, lines)| {
+            let first = lines.first_line;
             let what = match lines.count {
                 1 => format!("line {first}: {error}"),
                 2 => format!("line {first} and one other: {error}"),
                 more => format!("line {first} and {} others: {error}", count(more - 1)),
             };
-            Some((what, error.cure()))
+            (what, error.hint())
         });
         met.collect()
     }
 }
 
-impl Spot {
+impl ScoreSummary {
     /// Where scores were found, for people: safe to show.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Field(path) => format!("field `{}`", elide(&shown(path), 40)),
-            Self::Fraction => "text such as `8/10`".to_owned(),
-            Self::Words => "text such as `score: 8`".to_owned(),
-            Self::Pattern => "the pattern".to_owned(),
+    pub fn places(&self) -> String {
+        let words = |found: &FoundIn| match (found.place, found.path.as_deref()) {
+            ("field", path) => {
+                let path = path.unwrap_or_default();
+                format!("field `{}`", elide(&shown(path), 40))
+            }
+            ("label", _) => "text such as `score: 8`".to_owned(),
+            ("fraction", _) => "text such as `8/10`".to_owned(),
+            ("number", _) => "answers that are a number".to_owned(),
+            _ => "the pattern".to_owned(),
+        };
+        let more = self.found_in.len().saturating_sub(PLACES);
+        let mut places: Vec<String> = match self.found_in.as_slice() {
+            [only] => vec![words(only)],
+            several => several
+                .iter()
+                .take(PLACES)
+                .map(|found| format!("{} ({})", words(found), count(found.count)))
+                .collect(),
+        };
+        if more > 0 {
+            places.push(format!("{more} other places"));
         }
+        places.join(", ")
+    }
+
+    /// That scores are of different scales, where they are: their mean says nothing then.
+    pub fn scale_warning(&self) -> Option<String> {
+        let scales: Vec<String> = self
+            .scales
+            .iter()
+            .take(PLACES)
+            .map(|scale| format!("{} out of {}", count(scale.count), number(scale.out_of)))
+            .collect();
+        (self.scales.len() > 1).then(|| format!("{}: not converted", scales.join(", ")))
     }
 }
 
@@ -171,9 +205,13 @@ fn spread(text: &mut Text, title: &str, spread: Option<Spread>, more: &str) {
 }
 
 fn score(text: &mut Text, scores: &ScoreSummary) {
-    let spot = scores.spot.words();
     let valid = scores.spread.map_or(0, |spread| spread.count);
-    text.line(&format!("{} scores, from {spot}", count(valid)));
+    let noun = if valid == 1 { "score" } else { "scores" };
+    text.line(&format!(
+        "{} {noun}, from {}",
+        count(valid),
+        scores.places()
+    ));
     if let Some(spread) = scores.spread {
         let quantiles = format!(
             "mean {}, median {}, 10 % {}, 90 % {}, {} to {}",
@@ -189,6 +227,9 @@ fn score(text: &mut Text, scores: &ScoreSummary) {
     let most = scores.bars.iter().map(|bar| bar.count).max().unwrap_or(0);
     for bar in &scores.bars {
         bars(text, bar, most, valid);
+    }
+    if let Some(warning) = scores.scale_warning() {
+        text.entry("scales differ", &warning);
     }
     ids(text, "invalid score", &scores.invalid);
     ids(text, "no score", &scores.missing);

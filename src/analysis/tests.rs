@@ -57,14 +57,79 @@ fn nothing_from_outside_is_obeyed() {
 }
 
 #[test]
-fn a_score_of_the_few_is_no_score() {
+fn scores_are_the_same_however_they_are_written() {
     let mut file = String::new();
-    for number in 0..10 {
-        file += &answer("a", if number < 4 { "9/10" } else { "fine" }, 1);
+    for (number, text) in ["8/10", "{\"Score\": 8}", "**8**", "Score: 8", "fine"]
+        .iter()
+        .enumerate()
+    {
+        file += &answer(&format!("c{number}"), text, 1);
     }
-    assert_eq!(analyzed(&file, ScoreRule::Detect).0.scores, None);
-    let asked = analyzed(&file, ScoreRule::path("score")).0;
-    assert_eq!(asked.scores, None, "there is none at all");
+    let summary = analyzed(&file, ScoreRule::Detect).0;
+    let report = summary.report();
+    let scores = summary.scores.unwrap();
+    let spread = scores.spread.unwrap();
+    assert_eq!((spread.count, spread.least, spread.most), (4, 8.0, 8.0));
+    assert_eq!((scores.missing.count, scores.found_in.len()), (1, 4));
+    assert!(report.contains("4 scores, from "), "{report}");
+    assert!(report.contains("field `Score` (1)"), "{report}");
+}
+
+#[test]
+fn where_no_score_is_found_the_options_are_named() {
+    let none = "no scores found; --score-path FIELD or --score-pattern REGEX say where they are";
+    for (text, is_said) in [(Some("fine"), true), (None, false)] {
+        let file = match text {
+            Some(text) => answer("a", text, 1),
+            None => {
+                r#"{"custom_id":"a","response":{"body":{"data":[{"embedding":[1]}]}}}"#.to_owned()
+            }
+        };
+        let report = analyzed(&file, ScoreRule::Detect).0.report();
+        assert_eq!(report.contains(none), is_said, "{report}");
+    }
+    let asked = analyzed(&answer("a", "8/10", 1), ScoreRule::path("score")).0;
+    assert_eq!(asked.scores, None);
+}
+
+#[test]
+fn scores_of_different_scales_are_told_apart() {
+    let same = answer("a", "8/10", 1) + &answer("b", "7 out of 10", 1);
+    let warning = |file: &str| {
+        let scores = analyzed(file, ScoreRule::Detect).0.scores.unwrap();
+        scores.scale_warning()
+    };
+    assert_eq!(warning(&same), None);
+    assert_eq!(
+        warning(&(same + &answer("c", "4/5", 1))).unwrap(),
+        "1 out of 5, 2 out of 10: not converted"
+    );
+}
+
+#[test]
+fn thinking_is_no_part_of_an_answer() {
+    let file = answer("a", "<think>3/10?</think>\n8/10", 1) + &answer("b", "<think>7/10", 1);
+    let summary = analyzed(&file, ScoreRule::Detect).0;
+    assert_eq!(summary.longest[0].characters, 4);
+    assert_eq!(summary.empty.first, ["b"]);
+    assert_eq!(summary.scores.unwrap().spread.unwrap().mean, 8.0);
+}
+
+#[test]
+fn ids_that_come_again_are_counted() {
+    let file = answer("a", "1/10", 1) + &answer("a", "9/10", 1) + &answer("b", "5/10", 1);
+    let summary = analyzed(&file, ScoreRule::Detect).0;
+    let expected = Ids {
+        count: 1,
+        first: vec!["a".to_owned()],
+    };
+    assert_eq!(summary.duplicate_ids, expected);
+    // The first is held against the first, the second against the second.
+    let comparison = compared(&file, &file);
+    assert_eq!((comparison.both, comparison.same_text), (3, 3));
+    assert_eq!((comparison.shift, comparison.same_score), (Some(0.0), 3));
+    let comparison = compared(&file, &answer("a", "1/10", 1));
+    assert_eq!((comparison.both, comparison.only_first), (1, 2));
 }
 
 #[test]

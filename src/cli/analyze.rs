@@ -11,37 +11,35 @@ use super::context::Context;
 use super::flags::FileArg;
 use super::fresh::Output;
 use super::outcome::{End, Outcome, Trouble};
+use super::sources::{self, ReadSource, Source};
 use super::table_flags::{Analyze, ScoreFlags};
-use crate::analysis::{
-    Analyzer, Column, Export, Observation, Reading, RequestColumn, Requests, ScoreRule, Summary,
-    read_results,
-};
+use crate::analysis::{Analyzer, Column, Export, RequestColumn, Requests, ScoreRule, Summary};
 use crate::base::count;
 use crate::intake::open;
-use crate::model::{Job, JobName};
-use crate::store::{FindError, Reader};
 
 /// Bytes that a compiled pattern may take; an endless one is refused.
 const LARGEST_PATTERN: usize = 1 << 20;
 
 pub(super) fn run(flags: &Analyze, context: &mut Context) -> Outcome {
     let mut analyzer = Analyzer::new(rule(&flags.score)?);
+    let sources = sources::with_errors(&flags.results);
     let mut export = flags
         .csv
         .as_ref()
-        .map(|path| export(path, flags))
+        .map(|path| export(path, &sources, flags))
         .transpose()?;
-    let mut reading = Vec::new();
-    for source in &flags.results {
-        let found = observe(source, context, |observation| {
-            let score = analyzer.add(&observation).map(|found| found.1);
+    let mut files = Vec::new();
+    for source in &sources {
+        files.extend(sources::observe(source, context, |observation| {
+            let added = analyzer.add(&observation);
             export
                 .as_mut()
-                .map_or(Ok(()), |export| export.add(&observation, score))
-        })?;
-        reading.push(found);
+                .map_or(Ok(()), |export| export.add(&observation, &added))
+        })?);
     }
+    let summary = analyzer.finish();
     if let (Some(export), Some(path)) = (export, &flags.csv) {
+        refuse_empty_columns(&export, flags)?;
         let finished = export.finish();
         let (file, requests) = finished.map_err(|error| unwritable(path, &error))?;
         file.finish()?;
@@ -50,23 +48,9 @@ pub(super) fn run(flags: &Analyze, context: &mut Context) -> Outcome {
             .say
             .note(&format!("the results are in {}", path.display()));
     }
-    tell(flags, analyzer.finish(), &reading, context)
-}
-
-#[derive(Serialize)]
-struct Told<'a> {
-    #[serde(flatten)]
-    summary: Summary,
-    files: &'a [Reading],
-}
-
-fn tell(flags: &Analyze, summary: Summary, reading: &[Reading], context: &mut Context) -> Outcome {
+    warn(&summary, &flags.score, context);
     if flags.json {
-        let told = Told {
-            summary,
-            files: reading,
-        };
-        context.say.json(&told)?;
+        context.say.json(&Report { summary, files })?;
     } else {
         for line in summary.report().lines() {
             context.say.line(line)?;
@@ -75,20 +59,79 @@ fn tell(flags: &Analyze, summary: Summary, reading: &[Reading], context: &mut Co
     Ok(End::Done)
 }
 
-fn export(path: &Path, flags: &Analyze) -> Result<Export<Output>, Trouble> {
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    summary: Summary,
+    files: Vec<ReadSource>,
+}
+
+/// Warns of what makes the figures less than they look.
+pub(super) fn warn(summary: &Summary, flags: &ScoreFlags, context: &mut Context) {
+    let again = &summary.duplicate_ids;
+    if let Some(first) = again.first.first() {
+        let text = format!(
+            "{} whose `custom_id` an earlier result has, the first is `{first}`; what is joined by \
+             it may be wrong",
+            counted(again.count, "result", "results")
+        );
+        context.say.warning(&text);
+        context.say.hint(
+            "give each request of a batch, and of the parts of one that was split, an id of its own",
+        );
+    }
+    if summary.scores.is_some() || summary.texts == 0 {
+        return;
+    }
+    if let Some(path) = &flags.score_path {
+        let text = format!("no answer has a field `{path}` (`--score-path`)");
+        context.say.warning(&text);
+    } else if flags.score_pattern.is_some() {
+        let text = "`--score-pattern` matches no answer";
+        context.say.warning(text);
+    }
+}
+
+fn counted(number: u64, one: &str, several: &str) -> String {
+    format!(
+        "{} {}",
+        count(number),
+        if number == 1 { one } else { several }
+    )
+}
+
+fn export(path: &Path, sources: &[Source], flags: &Analyze) -> Result<Export<Output>, Trouble> {
     let columns = if flags.columns.is_empty() {
         Column::ALL.to_vec()
     } else {
         flags.columns.clone()
     };
-    let made_of: Vec<_> = flags.results.iter().chain(&flags.requests).collect();
+    let files = sources.iter().map(|source| &source.file);
+    let made_of: Vec<_> = files.chain(&flags.requests).collect();
     let file = Output::create(path, "--csv", &made_of)?;
     let requests = flags
         .requests
         .as_ref()
         .map(|file| requests(file, flags))
         .transpose()?;
-    Export::new(file, columns, requests).map_err(|error| unwritable(path, &error))
+    Export::new(file, columns, requests, flags.bom).map_err(|error| unwritable(path, &error))
+}
+
+/// A column that was asked for and in which no answer has anything is a mistake.
+fn refuse_empty_columns(export: &Export<Output>, flags: &Analyze) -> Result<(), Trouble> {
+    if flags.columns.is_empty() {
+        return Ok(());
+    }
+    let Some(column) = export.empty_columns().next() else {
+        return Ok(());
+    };
+    let hint = match column {
+        Column::Score => "`--score-path FIELD` or `--score-pattern REGEX` say where scores are",
+        _ => "leave it out of `--columns`",
+    };
+    let what = format!("no answer has anything in the column `{}`", column.name());
+    Err(Trouble::new(what, hint))
 }
 
 /// What the requests said, as far as it was asked for.
@@ -110,26 +153,45 @@ fn requests(file: &FileArg, flags: &Analyze) -> Result<Requests, Trouble> {
             "name the batch file that was run",
         ));
     }
+    let empty = requests.empty_columns().next();
+    if let Some(column) = empty.filter(|_| !flags.request_columns.is_empty()) {
+        let name = column.name();
+        let name = name.trim_start_matches("request.");
+        return Err(Trouble::new(
+            format!(
+                "no request in `{}` has `{name}` (`--request-columns`)",
+                path.display()
+            ),
+            "name `prompt`, `system`, or a field of the body such as `metadata.team`",
+        ));
+    }
     Ok(requests)
 }
 
-/// Says what the join left over on both sides.
+/// Reports what the join left over on both sides.
 fn tell_joined(requests: Option<&Requests>, context: &mut Context) {
     let Some(requests) = requests else { return };
-    let (unknown, missing) = (requests.unknown(), requests.without_result());
-    if unknown > 0 {
+    if let Some((number, first)) = requests.duplicates() {
         let text = format!(
-            "{} results belong to no request of the batch file",
-            count(unknown)
+            "{} of the batch file whose `custom_id` an earlier request has, the first is `{first}`; \
+             they are joined in their order, which may be wrong",
+            counted(number, "request", "requests")
         );
         context.say.warning(&text);
     }
+    let (unknown, missing) = (requests.unknown(), requests.without_result());
+    if unknown > 0 {
+        let results = counted(unknown, "result belongs", "results belong");
+        let text = format!("{results} to no request of the batch file");
+        context.say.warning(&text);
+    }
     if missing > 0 {
-        let text = format!(
-            "{} requests of the batch file have no result",
-            count(missing)
+        let requests = counted(
+            missing,
+            "request of the batch file has",
+            "requests of the batch file have",
         );
-        context.say.note(&text);
+        context.say.note(&format!("{requests} no result"));
     }
 }
 
@@ -153,78 +215,4 @@ pub(super) fn rule(flags: &ScoreFlags) -> Result<ScoreRule, Trouble> {
             }),
         (None, None) => Ok(ScoreRule::Detect),
     }
-}
-
-/// Gives every result of a file or a job to `each`. Lines that are no results are said; a source
-/// without a single result is an error.
-pub(super) fn observe(
-    source: &FileArg,
-    context: &mut Context,
-    mut each: impl FnMut(Observation) -> io::Result<()>,
-) -> Result<Reading, Trouble> {
-    let (name, reading) = if let Some((reader, job)) = job(source, context)? {
-        (format!("job {}", job.id), of_job(&reader, &job, each)?)
-    } else {
-        let path = path(source);
-        let reading = read_results(open(&path)?, &mut each).map_err(|error| {
-            let what = format!("cannot read `{}` to its end: {error}", path.display());
-            Trouble::new(
-                what,
-                "fetch or export it again, or see whether the disk is full",
-            )
-        })?;
-        (path.display().to_string(), reading)
-    };
-    for (what, cure) in reading.problems() {
-        context.say.warning(&format!("{name}: {what}"));
-        context.say.hint(cure);
-    }
-    if reading.results == 0 {
-        return Err(Trouble::new(
-            format!("`{name}` holds no result"),
-            "name a result file of batchtop, OpenAI or vLLM, or a job that has begun",
-        ));
-    }
-    Ok(reading)
-}
-
-/// The job that is meant, where no file has this name.
-fn job(source: &FileArg, context: &Context) -> Result<Option<(Reader, Job)>, Trouble> {
-    let FileArg::Path(path) = source else {
-        return Ok(None);
-    };
-    let name = path.to_string_lossy();
-    if path.exists() || name.contains(['/', '\\']) {
-        return Ok(None);
-    }
-    let Some(reader) = context.reader()? else {
-        return Ok(None);
-    };
-    let Ok(job_name) = name.parse::<JobName>();
-    match reader.find(&job_name) {
-        Ok(job) => Ok(Some((reader, job))),
-        // What looks like a file is missed as a file.
-        Err(FindError::None(_)) if name.contains('.') => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn of_job(
-    reader: &Reader,
-    job: &Job,
-    mut each: impl FnMut(Observation) -> io::Result<()>,
-) -> Result<Reading, Trouble> {
-    let mut reading = Reading::default();
-    reader.ended::<Trouble>(job.id, |ended| {
-        let (answer, failure) = (ended.answer.as_ref(), ended.failure.as_ref());
-        let Some(observation) = Observation::of_end(ended.custom_id, answer, failure) else {
-            return Ok(());
-        };
-        reading.results += 1;
-        each(observation).map_err(|error| {
-            let what = format!("cannot write the results of job {}: {error}", job.id);
-            Trouble::new(what, "see whether the disk is full")
-        })
-    })?;
-    Ok(reading)
 }

@@ -1,11 +1,12 @@
 //! `batchtop compare`: two runs of the same requests.
 
-use super::analyze::{observe, rule};
+use super::analyze::{rule, warn};
 use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
+use super::sources;
 use super::table_flags::Compare;
-use crate::analysis::Comparer;
+use crate::analysis::{Comparer, Observation};
 
 pub(super) fn run(flags: &Compare, context: &mut Context) -> Outcome {
     if flags.first == FileArg::Standard && flags.second == FileArg::Standard {
@@ -15,15 +16,21 @@ pub(super) fn run(flags: &Compare, context: &mut Context) -> Outcome {
         ));
     }
     let mut comparer = Comparer::new(&rule(&flags.score)?);
-    observe(&flags.first, context, |observation| {
-        comparer.first(&observation);
-        Ok(())
-    })?;
-    observe(&flags.second, context, |observation| {
-        comparer.second(&observation);
-        Ok(())
-    })?;
+    let runs: [(_, fn(&mut Comparer, &Observation)); 2] = [
+        (&flags.first, Comparer::first),
+        (&flags.second, Comparer::second),
+    ];
+    for (file, add) in runs {
+        for source in sources::with_errors(std::slice::from_ref(file)) {
+            sources::observe(&source, context, |observation| {
+                add(&mut comparer, &observation);
+                Ok(())
+            })?;
+        }
+    }
     let comparison = comparer.finish();
+    warn(&comparison.first, &flags.score, context);
+    warn(&comparison.second, &flags.score, context);
     if flags.json {
         context.say.json(&comparison)?;
     } else {

@@ -45,6 +45,7 @@ mod screen;
 mod session;
 mod show;
 mod simulate;
+mod sources;
 mod standing;
 mod telling;
 mod work;

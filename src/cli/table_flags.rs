@@ -109,6 +109,10 @@ pub struct Analyze {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub csv: Option<PathBuf>,
 
+    /// Begin that file with a byte order mark, without which Excel misreads letters such as ü
+    #[arg(long, requires = "csv")]
+    pub bom: bool,
+
     /// Columns of that file, with commas between them [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "csv", value_parser = column(), hide_possible_values = true)]
     pub columns: Vec<Column>,

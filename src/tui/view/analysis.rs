@@ -216,8 +216,8 @@ impl Sheet<'_, '_> {
     fn scores(&self, summary: &Summary) -> Lines {
         let mut lines = vec![self.title("Scores")];
         let Some(scores) = &summary.scores else {
-            let text = "most answers give none; `batchtop analyze JOB --score-path FIELD` and \
-                        `--score-pattern` look where you say";
+            let text = "none found; `batchtop analyze JOB --score-path FIELD` or `--score-pattern \
+                        REGEX` says where they are";
             lines.extend(self.words(Meaning::Dim, text));
             return lines;
         };
@@ -227,6 +227,9 @@ impl Sheet<'_, '_> {
         lines.push(Line::default());
         lines.extend(histogram(self.canvas.theme(), &bars, self.columns));
         lines.push(Line::default());
+        if let Some(warning) = scores.scale_warning() {
+            lines.extend(self.entry("scales", Meaning::Warn, &warning));
+        }
         lines.extend(self.ids("invalid", Meaning::Bad, &scores.invalid));
         lines.extend(self.ids("missing", Meaning::Warn, &scores.missing));
         lines
@@ -234,7 +237,7 @@ impl Sheet<'_, '_> {
 
     fn spread(&self, scores: &ScoreSummary) -> Lines {
         let valid = scores.spread.map_or(0, |spread| spread.count);
-        let from = format!("{}, from {}", count(valid), scores.spot.words());
+        let from = format!("{}, from {}", count(valid), scores.places());
         let mut lines = self.entry("found", Meaning::Text, &from);
         if let Some(spread) = scores.spread {
             let middle = format!(
@@ -271,11 +274,13 @@ impl Sheet<'_, '_> {
             );
             lines.extend(self.entry("duplicates", Meaning::Warn, &text));
         }
-        for (times, excerpt) in alike.most.iter().take(3) {
+        for repeated in alike.most.iter().take(3) {
             let room = self.columns.saturating_sub(NAME + 10);
-            let text = format!("{} × {}", count(*times), outside(excerpt, room));
+            let beginning = outside(&repeated.beginning, room);
+            let text = format!("{} × {beginning}", count(repeated.count));
             lines.extend(self.entry("", Meaning::Dim, &text));
         }
+        lines.extend(self.ids("same id", Meaning::Warn, &summary.duplicate_ids));
         if lines.len() == 1 {
             lines.extend(self.words(Meaning::Dim, "there is no answer with text"));
         }

@@ -244,6 +244,7 @@ fn end(scene: &str, number: u64) -> Observation {
     } else {
         Ending::Answered(Box::new(Seen {
             text: Some(text),
+            tool_calls: 0,
             is_refusal: false,
             finish: Some(
                 if number.is_multiple_of(9) {

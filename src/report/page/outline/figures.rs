@@ -193,16 +193,19 @@ pub(super) fn scores(report: &Report) -> Section {
         }
     });
     let decimal = |score: f64| ((score * 1_000.0).round() / 1_000.0).to_string();
+    let mut facts = vec![("Found in", scores.places())];
+    facts.extend(scores.scale_warning().map(|text| ("Scales differ", text)));
+    facts.extend([
+        ("Answers with an invalid score", count(scores.invalid.count)),
+        ("Answers without a score", count(scores.missing.count)),
+    ]);
     let blocks = vec![
         Block::Bars(BarChart {
             title: "Answers by score".to_owned(),
             bars: bars.collect(),
         }),
         spreads(vec![spread_row("Score", scores.spread, &decimal)]),
-        Block::Facts(vec![
-            ("Answers with an invalid score", count(scores.invalid.count)),
-            ("Answers without a score", count(scores.missing.count)),
-        ]),
+        Block::Facts(facts),
     ];
     Section {
         title: "Scores",
