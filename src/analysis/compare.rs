@@ -10,7 +10,7 @@ use super::observation::{Ending, Observation};
 use super::occurrences::{hash, key};
 use super::score::{Score, ScoreRule};
 use super::summary::{Analyzer, Summary};
-use super::summary_text::{Text, number};
+use super::summary_text::{Text, counted, number};
 use crate::base::{count, elide, share, shown};
 
 /// Changes that are listed.
@@ -224,7 +224,8 @@ impl Comparison {
     /// All of it for people, as lines of plain text.
     pub fn report(&self) -> String {
         let mut text = Text::default();
-        text.line(&format!("{} requests answered in both", count(self.both)));
+        let both = counted(self.both, "request", "requests");
+        text.line(&format!("{both} answered in both"));
         let same = share(self.same_text, self.both);
         text.entry("same text", &format!("{} ({same})", count(self.same_text)));
         for (name, number) in [

@@ -30,7 +30,7 @@ pub use summary::{
     Added, Analyzer, Duplicates, FailureCount, FoundIn, Ids, Length, Repeated, Scale, ScoreSummary,
     Summary,
 };
-pub use summary_text::number;
+pub use summary_text::{counted, number};
 
 #[cfg(test)]
 mod tests;

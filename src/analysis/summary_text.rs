@@ -36,15 +36,13 @@ impl Summary {
     pub fn report(&self) -> String {
         let mut text = Text::default();
         let success = share(self.answers, self.results);
-        let (results, answers) = (count(self.results), count(self.answers));
+        let results = counted(self.results, "result", "results");
+        let answers = counted(self.answers, "answer", "answers");
         let calls = match self.tool_calls {
             0 => String::new(),
-            1 => ", 1 tool call".to_owned(),
-            calls => format!(", {} tool calls", count(calls)),
+            calls => format!(", {}", counted(calls, "tool call", "tool calls")),
         };
-        text.line(&format!(
-            "{results} results, {answers} answers ({success}){calls}"
-        ));
+        text.line(&format!("{results}, {answers} ({success}){calls}"));
         for (class, failure) in &self.failures {
             let sample = elide(&shown(&failure.sample), 60);
             let value = format!(
@@ -177,6 +175,15 @@ fn names(text: &mut Text, title: &str, counts: &std::collections::BTreeMap<Strin
             &format!("{}: {}", elide(&shown(name), 60), count(*number)),
         );
     }
+}
+
+/// A number of things, in the singular where it is one.
+pub fn counted(number: u64, one: &str, several: &str) -> String {
+    format!(
+        "{} {}",
+        count(number),
+        if number == 1 { one } else { several }
+    )
 }
 
 /// A number without digits that say nothing: `7`, `6.25`, `1e15`.

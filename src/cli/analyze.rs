@@ -13,8 +13,9 @@ use super::fresh::Output;
 use super::outcome::{End, Outcome, Trouble};
 use super::sources::{self, ReadSource, Source};
 use super::table_flags::{Analyze, ScoreFlags};
-use crate::analysis::{Analyzer, Column, Export, RequestColumn, Requests, ScoreRule, Summary};
-use crate::base::count;
+use crate::analysis::{
+    Analyzer, Column, Export, RequestColumn, Requests, ScoreRule, Summary, counted,
+};
 use crate::intake::open;
 
 /// Bytes that a compiled pattern may take; an endless one is refused.
@@ -48,7 +49,9 @@ pub(super) fn run(flags: &Analyze, context: &mut Context) -> Outcome {
             .say
             .note(&format!("the results are in {}", path.display()));
     }
-    warn(&summary, &flags.score, context);
+    let whose = flags.results.iter().map(sources::name);
+    let whose = whose.collect::<Vec<_>>().join(", ");
+    warn(&whose, &summary, &flags.score, context);
     if flags.json {
         context.say.json(&Report { summary, files })?;
     } else {
@@ -67,14 +70,13 @@ struct Report {
     files: Vec<ReadSource>,
 }
 
-/// Warns of what makes the figures less than they look.
-pub(super) fn warn(summary: &Summary, flags: &ScoreFlags, context: &mut Context) {
+/// Warns of what makes the figures less than they look. `whose` names the results.
+pub(super) fn warn(whose: &str, summary: &Summary, flags: &ScoreFlags, context: &mut Context) {
     let again = &summary.duplicate_ids;
     if let Some(first) = again.first.first() {
         let text = format!(
-            "{} whose `custom_id` an earlier result has, the first is `{first}`; what is joined by \
-             it may be wrong",
-            counted(again.count, "result", "results")
+            "{whose}: {} the `custom_id` of an earlier one, first `{first}`; joins by id may be wrong",
+            counted(again.count, "result repeats", "results repeat")
         );
         context.say.warning(&text);
         context.say.hint(
@@ -85,20 +87,12 @@ pub(super) fn warn(summary: &Summary, flags: &ScoreFlags, context: &mut Context)
         return;
     }
     if let Some(path) = &flags.score_path {
-        let text = format!("no answer has a field `{path}` (`--score-path`)");
+        let text = format!("{whose}: no answer has a field `{path}` (`--score-path`)");
         context.say.warning(&text);
     } else if flags.score_pattern.is_some() {
-        let text = "`--score-pattern` matches no answer";
-        context.say.warning(text);
+        let text = format!("{whose}: `--score-pattern` matches no answer");
+        context.say.warning(&text);
     }
-}
-
-fn counted(number: u64, one: &str, several: &str) -> String {
-    format!(
-        "{} {}",
-        count(number),
-        if number == 1 { one } else { several }
-    )
 }
 
 fn export(path: &Path, sources: &[Source], flags: &Analyze) -> Result<Export<Output>, Trouble> {
@@ -173,9 +167,9 @@ fn tell_joined(requests: Option<&Requests>, context: &mut Context) {
     let Some(requests) = requests else { return };
     if let Some((number, first)) = requests.duplicates() {
         let text = format!(
-            "{} of the batch file whose `custom_id` an earlier request has, the first is `{first}`; \
-             they are joined in their order, which may be wrong",
-            counted(number, "request", "requests")
+            "{} the `custom_id` of an earlier one in the batch file, first `{first}`; requests of \
+             one id are joined in their order, which may be wrong",
+            counted(number, "request repeats", "requests repeat")
         );
         context.say.warning(&text);
     }

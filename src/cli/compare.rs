@@ -29,8 +29,13 @@ pub(super) fn run(flags: &Compare, context: &mut Context) -> Outcome {
         }
     }
     let comparison = comparer.finish();
-    warn(&comparison.first, &flags.score, context);
-    warn(&comparison.second, &flags.score, context);
+    let runs = [
+        (&flags.first, &comparison.first),
+        (&flags.second, &comparison.second),
+    ];
+    for (file, summary) in runs {
+        warn(&sources::name(file), summary, &flags.score, context);
+    }
     if flags.json {
         context.say.json(&comparison)?;
     } else {

@@ -10,8 +10,7 @@ use super::check::path;
 use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::Trouble;
-use crate::analysis::{Observation, Reading, read_results};
-use crate::base::count;
+use crate::analysis::{Observation, Reading, counted, read_results};
 use crate::intake::open;
 use crate::model::{Job, JobName};
 use crate::store::{FindError, Reader};
@@ -65,6 +64,11 @@ pub(super) fn with_errors(named: &[FileArg]) -> Vec<Source> {
     sources
 }
 
+/// What a source was called.
+pub(super) fn name(file: &FileArg) -> String {
+    path(file).display().to_string()
+}
+
 /// The file of failures that belongs to a file of answers, where there is one.
 fn errors_beside(results: &Path) -> Option<PathBuf> {
     let name = results.file_name()?.to_str()?;
@@ -114,19 +118,13 @@ pub(super) fn observe(
             ));
         }
         (failures, true) => {
-            let text = format!("counted too: {} in {name}", counted(failures));
+            let failures = counted(failures, "failure", "failures");
+            let text = format!("counted too: {failures} in {name}");
             context.say.note(&text);
         }
         (_, false) => {}
     }
     Ok(Some(ReadSource { name, reading }))
-}
-
-fn counted(failures: u64) -> String {
-    match failures {
-        1 => "1 failure".to_owned(),
-        several => format!("{} failures", count(several)),
-    }
 }
 
 /// The job that is meant, where no file has this name.

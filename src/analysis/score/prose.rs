@@ -177,7 +177,11 @@ fn verbs(text: &str) -> Vec<Candidate> {
         (is_enough && !IF_ONLY.is_match(after)).then_some(Candidate {
             rank: Rank::LabelInPassing,
             at: number,
-            spot: Spot::Label,
+            spot: if amount.out_of.is_some() {
+                Spot::Fraction
+            } else {
+                Spot::Label
+            },
             amount,
         })
     })

@@ -31,7 +31,7 @@ fn score(text: &str) -> Option<Score> {
 #[case::no_json("{'score': 7, 'reason': 'meets 4/10'}", Spot::Label, 7.0)]
 #[case::no_json("{\"score\": 7,}", Spot::Label, 7.0)]
 #[case::no_json("{\"reason\": \"a\nb 3/10\", \"score\": 7}", Spot::Label, 7.0)]
-#[case::prose_beside_json("I give it 8/10. {\"name\": \"x\"}", Spot::Label, 8.0)]
+#[case::prose_beside_json("I give it 8/10. {\"name\": \"x\"}", Spot::Fraction, 8.0)]
 fn json_is_the_answer_wherever_it_stands(
     #[case] text: &str,
     #[case] spot: Spot,
