@@ -20,9 +20,18 @@ pub fn shown(text: &str) -> String {
 /// its own escapes for the control characters of ASCII; this adds those beyond. A line break
 /// can only stand between values, and stays.
 pub fn shown_json(json: &str) -> String {
+    escaped(json, |c| c == '\n' || c == visible(c))
+}
+
+/// Written JSON in ASCII: it reads back as it was, too.
+pub fn ascii_json(json: &str) -> String {
+    escaped(json, |c| c == '\n' || (c.is_ascii() && c == visible(c)))
+}
+
+fn escaped(json: &str, is_plain: impl Fn(char) -> bool) -> String {
     let mut text = String::with_capacity(json.len());
     for plain in json.chars() {
-        if plain == '\n' || plain == visible(plain) {
+        if is_plain(plain) {
             text.push(plain);
             continue;
         }

@@ -23,10 +23,11 @@ impl Context {
     /// Reads the settings. All that is wrong with them is said.
     pub(super) fn new(arguments: &Arguments, environment: &Environment) -> Result<Self, u8> {
         let color = arguments.global.color.unwrap_or(Color::Auto);
-        let mut say = StandardSay::of_process(color, environment);
+        let mut say = StandardSay::of_process(color, environment.ascii(), environment);
         match Self::read(arguments, environment, &mut say) {
             Ok((paths, loaded)) => {
-                let say = StandardSay::of_process(loaded.settings.color, environment);
+                let settings = &loaded.settings;
+                let say = StandardSay::of_process(settings.color, settings.ascii, environment);
                 Ok(Self {
                     say,
                     loaded,

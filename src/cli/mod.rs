@@ -58,20 +58,25 @@ use clap::CommandFactory;
 use context::Context;
 use outcome::Outcome;
 
-use crate::base::shown;
+use crate::base::{ascii, shown};
 use crate::config::Environment;
 
 /// Runs what was typed, the program's name first, and returns the exit code: 0 all done,
 /// 1 finished with failed requests, 2 could not run, 130 interrupted.
 pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
     let typed: Vec<OsString> = typed.into_iter().collect();
+    let environment = Environment::of_process();
     let arguments = match Arguments::of(&typed) {
         Ok(arguments) => arguments,
         // Help and version are data and success; clap knows which is which.
         Err(answer) => {
             let failed = answer.use_stderr();
             let answer = if failed {
-                harmless(&typed, &answer)
+                harmless(
+                    &typed,
+                    &answer,
+                    environment.draws_ascii(environment.ascii()),
+                )
             } else {
                 answer
             };
@@ -82,7 +87,7 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
             };
         }
     };
-    let mut context = match Context::new(&arguments, &Environment::of_process()) {
+    let mut context = match Context::new(&arguments, &environment) {
         Ok(context) => context,
         Err(code) => return code,
     };
@@ -96,8 +101,15 @@ pub fn main(typed: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// The same mistake in what was typed, told with nothing that a terminal could obey: clap repeats
 /// arguments as they are.
-fn harmless(typed: &[OsString], mistake: &clap::Error) -> clap::Error {
+fn harmless(typed: &[OsString], mistake: &clap::Error, is_ascii: bool) -> clap::Error {
     let typed = typed.iter().map(|one| shown(&one.to_string_lossy()));
+    let typed = typed.map(|one| {
+        if is_ascii {
+            ascii(&one).into_owned()
+        } else {
+            one
+        }
+    });
     match Arguments::of(typed) {
         Err(same) if same.kind() == mistake.kind() => same,
         _ => Arguments::command().error(mistake.kind(), mistake.kind()),

@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use crate::base::{Alert, shown, shown_json};
-use crate::config::{Color, Environment};
+use crate::base::{Alert, ascii, ascii_columns, ascii_json, shown, shown_json};
+use crate::config::{Ascii, Color, Environment};
 
 const BOLD_RED: &str = "\u{1b}[1;31m";
 const BOLD_YELLOW: &str = "\u{1b}[1;33m";
@@ -75,6 +75,8 @@ pub struct Say<O, E> {
     pub output_stream: Stream,
     /// What is known about standard error.
     pub error_stream: Stream,
+    /// Whether text is written with ASCII characters only.
+    ascii: bool,
     progress_stands: bool,
 }
 
@@ -83,11 +85,12 @@ pub type StandardSay = Say<io::Stdout, io::Stderr>;
 
 impl StandardSay {
     /// The streams of this process.
-    pub fn of_process(choice: Color, environment: &Environment) -> Self {
+    pub fn of_process(choice: Color, ascii: Ascii, environment: &Environment) -> Self {
         let (output, errors) = (io::stdout(), io::stderr());
         let output_stream = Stream::decide(choice, environment, output.is_terminal());
         let error_stream = Stream::decide(choice, environment, errors.is_terminal());
-        Self::new((output, output_stream), (errors, error_stream))
+        let say = Self::new((output, output_stream), (errors, error_stream));
+        say.with_ascii(environment.draws_ascii(ascii))
     }
 
     /// Columns of the terminal now: it may have been resized.
@@ -105,7 +108,24 @@ impl<O: Write, E: Write> Say<O, E> {
             output_stream: output.1,
             errors: errors.0,
             error_stream: errors.1,
+            ascii: false,
             progress_stands: false,
+        }
+    }
+
+    /// The same with ASCII characters only, or not.
+    #[must_use]
+    pub fn with_ascii(self, ascii: bool) -> Self {
+        Self { ascii, ..self }
+    }
+
+    /// Text from inside and outside, as the terminal can show it.
+    fn drawn(&self, text: &str) -> String {
+        let text = shown(text);
+        if self.ascii {
+            ascii(&text).into_owned()
+        } else {
+            text
         }
     }
 
@@ -115,7 +135,8 @@ impl<O: Write, E: Write> Say<O, E> {
     /// # Errors
     /// Where standard output cannot be written.
     pub fn line(&mut self, text: &str) -> Result<(), SayError> {
-        self.data(format!("{}\n", shown(text)).as_bytes())
+        let line = format!("{}\n", self.drawn(text));
+        self.data(line.as_bytes())
     }
 
     /// Writes bytes for a program to read to standard output, exactly as they are, and passes
@@ -136,7 +157,12 @@ impl<O: Write, E: Write> Say<O, E> {
     /// Where standard output cannot be written.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), SayError> {
         let text = serde_json::to_string(value).map_err(io::Error::from)?;
-        self.data(format!("{}\n", shown_json(&text)).as_bytes())
+        let text = if self.ascii {
+            ascii_json(&text)
+        } else {
+            shown_json(&text)
+        };
+        self.data(format!("{text}\n").as_bytes())
     }
 
     /// Says what went wrong.
@@ -166,7 +192,13 @@ impl<O: Write, E: Write> Say<O, E> {
             return self.note(text);
         }
         self.clear_progress();
-        self.tell(&shown(text));
+        let text = shown(text);
+        // It was cut to the columns that there are.
+        if self.ascii {
+            self.tell(&ascii_columns(&text));
+        } else {
+            self.tell(&text);
+        }
         self.progress_stands = true;
     }
 
@@ -192,7 +224,8 @@ impl<O: Write, E: Write> Say<O, E> {
             Some((_, word)) => format!("{word} "),
             None => String::new(),
         };
-        self.tell(&format!("{start}{}\n", shown(text)));
+        let text = self.drawn(text);
+        self.tell(&format!("{start}{text}\n"));
     }
 
     fn clear_progress(&mut self) {
@@ -244,6 +277,26 @@ mod tests {
         assert_eq!(
             errors,
             "error: cannot read `␛]0;x`␊error: none\nhint: name another\nwarning: odd\ndone\n"
+        );
+    }
+
+    #[test]
+    fn in_ascii_nothing_else_is_written() {
+        let mut say = say(true, false).with_ascii(true);
+        say.line("5 → 7 █ Müller\u{1b}").unwrap();
+        say.json(&["5 → 7 😀"]).unwrap();
+        say.error("no “x”");
+        say.hint("reading…");
+        say.progress("3 done · 4 …");
+        say.data("é".as_bytes()).unwrap();
+        let (output, errors) = told(say);
+        assert_eq!(
+            output,
+            "5 -> 7 # Muller^[\n[\"5 \\u2192 7 \\ud83d\\ude00\"]\né"
+        );
+        assert_eq!(
+            errors,
+            "error: no \"x\"\nhint: reading...\n3 done - 4 ~\r\u{1b}[2K"
         );
     }
 

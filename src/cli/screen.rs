@@ -183,7 +183,8 @@ fn keys(context: &mut Context) -> Result<KeyMap, Trouble> {
 
 fn theme(context: &mut Context, depth: Depth) -> Result<Theme, Trouble> {
     let settings = &context.loaded.settings;
-    let (name, ascii) = (settings.theme.clone(), settings.ascii);
+    let name = settings.theme.clone();
+    let ascii = context.environment.draws_ascii(settings.ascii);
     if let Some(theme) = Theme::built_in(&name, depth, ascii) {
         return Ok(theme);
     }

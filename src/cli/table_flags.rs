@@ -109,7 +109,7 @@ pub struct Analyze {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub csv: Option<PathBuf>,
 
-    /// Begin that file with a byte order mark, without which Excel misreads letters such as ü
+    /// Begin that file with a byte order mark, without which Excel misreads umlauts
     #[arg(long, requires = "csv")]
     pub bom: bool,
 

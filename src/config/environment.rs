@@ -9,7 +9,7 @@ use super::origin::{Origin, Problem, Sourced};
 use super::secret::{Secret, SecretError};
 use super::settings::{KEYS, Layer};
 use super::suggest::nearest;
-use super::value::{Address, Raw, Wrong};
+use super::value::{Address, Ascii, Raw, Wrong, parse};
 
 const PREFIX: &str = "BATCHTOP_";
 const DATA_DIR: &str = "BATCHTOP_DATA_DIR";
@@ -22,6 +22,8 @@ const TERM: &str = "TERM";
 const COLORTERM: &str = "COLORTERM";
 const DISPLAY: &str = "DISPLAY";
 const WAYLAND_DISPLAY: &str = "WAYLAND_DISPLAY";
+/// What names the locale of characters, the strongest first (POSIX, "Environment Variables").
+const LOCALE: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 const OTHERS: [&str; 7] = [
     OLLAMA_HOST,
     NO_COLOR,
@@ -114,6 +116,37 @@ impl Environment {
         self.0.get(TERM).is_some_and(|value| value == "dumb")
     }
 
+    /// Whether only ASCII is to be drawn: what `choice` says, or else the locale. C, POSIX, and
+    /// those that name another encoding than UTF-8 have nothing else in common with a terminal.
+    /// Without any locale UTF-8 is taken: containers and services have none, and the terminals
+    /// in front of them show it.
+    pub fn draws_ascii(&self, choice: Ascii) -> bool {
+        match choice {
+            Ascii::Always => return true,
+            Ascii::Never => return false,
+            Ascii::Auto => {}
+        }
+        let locale = LOCALE.iter().find_map(|name| self.0.get(*name));
+        let Some(locale) = locale.map(|value| value.to_string_lossy()) else {
+            return false;
+        };
+        let locale = locale.split('@').next().unwrap_or_default();
+        match locale.split_once('.') {
+            None => matches!(locale, "C" | "POSIX"),
+            Some((_, encoding)) => {
+                let encoding = encoding.to_ascii_lowercase();
+                !matches!(encoding.as_str(), "utf-8" | "utf8")
+            }
+        }
+    }
+
+    /// What the variable for it says, before the settings are read; a wrong one is told then.
+    pub fn ascii(&self) -> Ascii {
+        let words = self.words("BATCHTOP_ASCII").ok().flatten();
+        let choice = words.and_then(|words| parse(words, &()).ok());
+        choice.unwrap_or(Ascii::Auto)
+    }
+
     /// Whether the terminal says that it shows all colours.
     pub fn has_true_color(&self) -> bool {
         let says = |value: &OsString| value == "truecolor" || value == "24bit";
@@ -195,7 +228,10 @@ impl<N: Into<String>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
             .map(|(name, value)| (name.into(), value.into()));
         Self(
             pairs
-                .filter(|(name, _)| name.starts_with(PREFIX) || OTHERS.contains(&name.as_str()))
+                .filter(|(name, _)| {
+                    let name = name.as_str();
+                    name.starts_with(PREFIX) || OTHERS.contains(&name) || LOCALE.contains(&name)
+                })
                 .filter(|(_, value)| !value.is_empty())
                 .collect(),
         )

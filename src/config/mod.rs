@@ -31,7 +31,7 @@ pub use print::print;
 pub use secret::{Secret, SecretError, SecretFile};
 pub use settings::{KEYS, Key, Layer, Settings, limits};
 pub use suggest::nearest;
-pub use value::{Address, Color, LogLevel, SmtpSecurity, Value, Wrong, parse};
+pub use value::{Address, Ascii, Color, LogLevel, SmtpSecurity, Value, Wrong, parse};
 
 /// The settings in force, and where each came from.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::origin::{Origin, Problem, Sourced};
 use super::secret::SecretFile;
-use super::value::{Address, Color, LogLevel, Raw, SmtpSecurity, Value, Wrong};
+use super::value::{Address, Ascii, Color, LogLevel, Raw, SmtpSecurity, Value, Wrong};
 use crate::model::{
     CloudPrice, GuardLimits, Hours, JobSettings, Mode, Overflow, Parallel, Price, Prices, ReportTo,
     Share, TrimPolicy,
@@ -286,12 +286,13 @@ settings! {
     /// Whether output is coloured.
     color: Color = Color::Auto,
         "output.color", "BATCHTOP_COLOR", ();
+    /// Whether everything is drawn with ASCII characters only: always, never, or where the locale
+    /// is C or POSIX.
+    ascii: Ascii = Ascii::Auto,
+        "output.ascii", "BATCHTOP_ASCII", ();
     /// The colours of the screen: a theme that is built in, or a file in `themes`.
     theme: String = "dark".to_owned(),
         "screen.theme", "BATCHTOP_THEME", ();
-    /// Whether the screen draws with ASCII characters only.
-    ascii: bool = false,
-        "screen.ascii", "BATCHTOP_ASCII", ();
     /// Whether the screen listens to the mouse.
     mouse: bool = true,
         "screen.mouse", "BATCHTOP_MOUSE", ();

@@ -339,6 +339,46 @@ words! {
     }
 }
 
+/// Whether everything is drawn with ASCII characters only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ascii {
+    /// Where the locale says that the terminal shows nothing else.
+    Auto,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl Value for Ascii {
+    type Limits = ();
+
+    fn read(raw: Raw<'_>, (): &()) -> Result<Self, Wrong> {
+        if let Raw::Words(word) | Raw::Quoted(word) = raw
+            && word.trim() == "auto"
+        {
+            return Ok(Self::Auto);
+        }
+        match bool::read(raw, &()) {
+            Ok(true) => Ok(Self::Always),
+            Ok(false) => Ok(Self::Never),
+            Err(_) => Err(wanted(
+                raw,
+                "a switch",
+                "write `true`, `false` or `\"auto\"`",
+            )),
+        }
+    }
+
+    fn written(&self) -> Option<String> {
+        Some(match self {
+            Self::Auto => quoted("auto"),
+            Self::Always => true.to_string(),
+            Self::Never => false.to_string(),
+        })
+    }
+}
+
 words! {
     /// How the connection to a mail server is kept secret.
     SmtpSecurity {

@@ -18,10 +18,19 @@ use crate::tui::widget::Field;
 
 const SIZES: [(u16, u16); 5] = [(200, 60), (120, 30), (80, 24), (41, 11), (30, 2)];
 
-fn harmless(run: &Snapshot, ui: &Ui) {
+/// Draws it in every size, and once more in ASCII, where nothing else may be left.
+fn harmless(run: &Snapshot, ui: &mut Ui) {
     for (columns, rows) in SIZES {
         assert_harmless(&drawn(run, ui, columns, rows).0);
     }
+    ui.theme.ascii = true;
+    for (columns, rows) in SIZES {
+        let (buffer, _) = drawn(run, ui, columns, rows);
+        let mut cells = buffer.content.iter();
+        let other = cells.find(|cell| !cell.symbol().is_ascii());
+        assert_eq!(other.map(ratatui::buffer::Cell::symbol), None);
+    }
+    ui.theme.ascii = false;
 }
 
 /// The run in which everything that comes from outside is this.
@@ -57,7 +66,7 @@ fn in_every_pane(#[values(false, true)] is_enlarged: bool) {
     for focus in Pane::ALL {
         let mut ui = ui();
         (ui.focus, ui.enlarged) = (focus, is_enlarged);
-        harmless(&run, &ui);
+        harmless(&run, &mut ui);
     }
 }
 
@@ -70,7 +79,7 @@ fn in_the_log_in_a_watched_answer_and_in_messages() {
             ui.watched = Some((JobId(1), RequestId(41_001)));
             ui.views.push(view);
             ui.complain(*text);
-            harmless(&run, &ui);
+            harmless(&run, &mut ui);
         }
     }
 }
@@ -82,7 +91,7 @@ fn in_the_settings() {
         ui.views.push(View::Settings);
         ui.theme.name = (*text).to_owned();
         ui.start.shown = vec![format!("server = {text}  # {text}"), (*text).to_owned()];
-        harmless(&snapshot("busy"), &ui);
+        harmless(&snapshot("busy"), &mut ui);
     }
 }
 
@@ -96,7 +105,7 @@ fn in_the_views_over_the_queue(
         if let Some(reading) = &mut ui.lists.reading {
             reading.is_raw = is_raw;
         }
-        harmless(&run, &ui);
+        harmless(&run, &mut ui);
     }
     for text in hostile_texts() {
         let mut ui = screen("hostile", view);
@@ -116,7 +125,7 @@ fn in_the_views_over_the_queue(
             analyzed.summary = None;
             analyzed.trouble = Some((*text).to_owned());
         }
-        harmless(&run, &ui);
+        harmless(&run, &mut ui);
     }
 }
 
@@ -162,12 +171,12 @@ fn in_the_questions() {
         for dialog in dialogs(text) {
             let mut ui = ui();
             ui.dialogs.push(dialog);
-            harmless(&run, &ui);
+            harmless(&run, &mut ui);
             update(&mut ui, Msg::Paste((*text).to_owned()), &run, &keys);
-            harmless(&run, &ui);
+            harmless(&run, &mut ui);
             let key: Key = "enter".parse().unwrap();
             update(&mut ui, Msg::Key(key), &run, &keys);
-            harmless(&run, &ui);
+            harmless(&run, &mut ui);
         }
     }
 }

@@ -21,9 +21,24 @@ use super::hits::Hits;
 use super::layout::{Size, parts};
 use super::pane;
 use super::ui::View;
+use crate::base::ascii_columns;
 
-/// Draws the scene in the area, and returns what lies where.
+/// Draws the scene in the area, and returns what lies where. A theme in ASCII leaves nothing else,
+/// wherever a text comes from.
 pub fn view(scene: Scene<'_>, area: Rect, buffer: &mut Buffer) -> Hits {
+    let hits = drawn(scene, area, buffer);
+    if scene.ui.theme.ascii {
+        for cell in &mut buffer.content {
+            if !cell.symbol().is_ascii() {
+                let plain = ascii_columns(cell.symbol()).into_owned();
+                cell.set_symbol(&plain);
+            }
+        }
+    }
+    hits
+}
+
+fn drawn(scene: Scene<'_>, area: Rect, buffer: &mut Buffer) -> Hits {
     let mut canvas = Canvas::new(scene, buffer);
     let size = Size::of(area);
     if size == Size::Line {

@@ -123,16 +123,20 @@ fn a_question_is_drawn_over_everything() {
     }
 }
 
-#[test]
-fn an_ascii_screen_draws_no_boxes_and_no_braille() {
+#[rstest]
+fn an_ascii_screen_draws_nothing_else(
+    #[values("empty", "busy", "failing", "paused", "huge", "hostile")] scene: &str,
+) {
     let mut ui = ui();
     ui.theme = Theme::built_in("mono", Depth::None, true).unwrap();
-    let (buffer, _) = drawn(&snapshot("busy"), &ui, 120, 30);
-    let drawn = text(&buffer);
-    let is_drawing = |c: char| matches!(c, '\u{2500}'..='\u{28ff}');
-    let found: String = drawn.chars().filter(|c| is_drawing(*c)).collect();
-    assert_eq!(found, "", "{drawn}");
-    insta::assert_snapshot!("main-busy-ascii", drawn);
+    for (columns, rows) in SIZES {
+        let drawn = text(&drawn(&snapshot(scene), &ui, columns, rows).0);
+        assert!(drawn.is_ascii(), "{drawn}");
+    }
+    if scene == "busy" {
+        let (buffer, _) = drawn(&snapshot(scene), &ui, 120, 30);
+        insta::assert_snapshot!("main-busy-ascii", text(&buffer));
+    }
 }
 
 #[test]
