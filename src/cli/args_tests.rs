@@ -236,3 +236,14 @@ fn no_help_line_ends_with_a_full_stop() {
         }
     }
 }
+
+/// Help is printed before any setting is read.
+#[test]
+fn help_is_ascii() {
+    fn check(command: &mut clap::Command) {
+        let help = command.render_long_help().to_string();
+        assert!(help.is_ascii(), "{help}");
+        command.get_subcommands_mut().for_each(check);
+    }
+    check(&mut Arguments::command());
+}

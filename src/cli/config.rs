@@ -12,7 +12,7 @@ pub(super) fn run(action: ConfigAction, context: &mut Context) -> Outcome {
     match action {
         ConfigAction::Path => {
             let path = context.paths.config.path.display().to_string();
-            context.say.line(&path)?;
+            context.say.name(&path)?;
         }
         ConfigAction::Init => init(context)?,
         ConfigAction::Print => {
@@ -37,7 +37,7 @@ fn init(context: &mut Context) -> Result<(), Trouble> {
         .and_then(|()| File::create_new(path))
         .and_then(|mut file| file.write_all(default_file().as_bytes()));
     match written {
-        Ok(()) => Ok(context.say.line(&path.display().to_string())?),
+        Ok(()) => Ok(context.say.name(&path.display().to_string())?),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Trouble::new(
             format!("`{}` is there already", path.display()),
             "edit it, or remove it first",

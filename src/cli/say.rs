@@ -139,6 +139,18 @@ impl<O: Write, E: Write> Say<O, E> {
         self.data(line.as_bytes())
     }
 
+    /// Writes the name of a file on a line of its own: for a person safe to show, and for a program
+    /// exactly as it is, so that it finds the file.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn name(&mut self, name: &str) -> Result<(), SayError> {
+        if self.output_stream.is_terminal {
+            return self.line(name);
+        }
+        self.data(format!("{name}\n").as_bytes())
+    }
+
     /// Writes bytes for a program to read to standard output, exactly as they are, and passes
     /// them on at once.
     ///
@@ -277,6 +289,19 @@ mod tests {
         assert_eq!(
             errors,
             "error: cannot read `␛]0;x`␊error: none\nhint: name another\nwarning: odd\ndone\n"
+        );
+    }
+
+    #[test]
+    fn a_program_gets_names_as_they_are() {
+        let printed = |is_terminal| {
+            let mut say = say(is_terminal, false).with_ascii(true);
+            say.name("é\u{1b}").unwrap();
+            told(say).0
+        };
+        assert_eq!(
+            (printed(true), printed(false)),
+            ("e^[\n".into(), "é\u{1b}\n".into())
         );
     }
 

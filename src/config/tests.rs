@@ -586,3 +586,30 @@ fn limits_of_the_guard_that_make_no_sense_are_refused(#[case] line: &str, #[case
         "{complaints:?}"
     );
 }
+
+#[rstest]
+#[case(&[("LANG", "C")], true)]
+#[case(&[("LANG", "POSIX")], true)]
+#[case(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")], true)]
+#[case(&[("LC_CTYPE", "C"), ("LANG", "de_DE.UTF-8")], true)]
+#[case(&[("LC_ALL", ""), ("LANG", "C")], true)]
+#[case(&[("LANG", "de_DE.ISO-8859-1")], true)]
+#[case(&[("LANG", "de_DE.ISO-8859-15@euro")], true)]
+#[case(&[("LC_ALL", "C.UTF-8"), ("LANG", "C")], false)]
+#[case(&[("LANG", "C.utf8")], false)]
+#[case(&[("LANG", "de_DE.UTF-8@euro")], false)]
+#[case(&[("LANG", "de_DE")], false)]
+#[case::none(&[], false)]
+#[case::said(&[("LANG", "C"), ("BATCHTOP_ASCII", "false")], false)]
+#[case::said(&[("LANG", "de_DE.UTF-8"), ("BATCHTOP_ASCII", "true")], true)]
+#[case::said(&[("LANG", "C"), ("BATCHTOP_ASCII", "auto")], true)]
+fn the_locale_says_what_a_terminal_shows(
+    #[case] variables: &[(&str, &str)],
+    #[case] is_ascii: bool,
+) {
+    let environment: Environment = variables.iter().copied().collect();
+    let loaded = load(Layer::default(), &environment, None).unwrap();
+    let ascii = loaded.settings.ascii;
+    assert_eq!(environment.draws_ascii(ascii), is_ascii);
+    assert_eq!(environment.draws_ascii(environment.ascii()), is_ascii);
+}

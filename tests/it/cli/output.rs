@@ -147,3 +147,51 @@ fn a_demo_shows_a_whole_run_and_keeps_it_where_that_is_wanted() {
     );
     assert!(!stage.data().exists(), "and a queue of its own");
 }
+
+#[rstest]
+#[case::locale("LANG", "C")]
+#[case::locale("LC_ALL", "POSIX")]
+#[case::setting("BATCHTOP_ASCII", "true")]
+fn where_only_ascii_can_be_shown_nothing_else_is_printed(#[case] name: &str, #[case] value: &str) {
+    let refusal = Action::Error {
+        status: 400,
+        text: "“nein”".into(),
+    };
+    let stage = Stage::failing([marked("r2", refusal)]).set(name, value);
+    let of = |text: &str| batch(3).replace("r1", text);
+    stage.write("b.jsonl", of("Müller → …"));
+    stage.run("run b.jsonl --json -o ü.jsonl");
+    stage.run("run b.jsonl --new").saying("done");
+    for arguments in [
+        "analyze b.results.jsonl",
+        "analyze b.results.jsonl --json",
+        "analyze ü.jsonl",
+        "compare b.results.jsonl ü.jsonl",
+        "compare b.results.jsonl ü.jsonl --json",
+        "check b.jsonl",
+        "check ü.jsonl",
+        "jobs",
+        "show 1",
+        "show 1 --json",
+        "doctor",
+        "config print",
+        "plan --model gemma3:12b",
+        "enqueue ü",
+        "nonsense…",
+        "run --über",
+        "--help",
+    ] {
+        let finished = stage.run(arguments);
+        let all = finished.out.clone() + &finished.err;
+        assert!(
+            !all.is_empty() && all.is_ascii(),
+            "{arguments}: {finished:?}"
+        );
+    }
+    // What programs read is what it was.
+    let printed = stage.run("run b.jsonl --new -o -");
+    assert!(printed.out.contains("Müller → …"));
+    let told: serde_json::Value =
+        serde_json::from_str(&stage.run("analyze ü.jsonl --json").out).unwrap();
+    assert_eq!(told["files"][0]["name"], "ü.jsonl");
+}

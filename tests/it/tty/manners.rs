@@ -115,3 +115,23 @@ fn a_shell_stops_it_and_brings_it_back() {
     terminal.types("echo left with $?\n");
     terminal.shows("left with 0");
 }
+
+#[test]
+fn a_terminal_of_the_c_locale_is_drawn_in_ascii() {
+    let stage = Stage::new().set("LANG", "C");
+    stage.server_goes();
+    let mut terminal = Terminal::open(&stage, "");
+    let is_plain = |screen: &Screen| screen.contents().is_ascii();
+    terminal.shows("+- Jobs");
+    terminal.until("ASCII", is_plain);
+    for (key, view) in [("?", "esc closes"), ("6", "ASCII: on"), ("4", "- Log -")] {
+        terminal.types(key);
+        terminal.shows(view);
+        terminal.until("ASCII", is_plain);
+        terminal.types("\u{1b}");
+        terminal.hides(view);
+    }
+    // The switch goes back and forth as before.
+    terminal.types("A");
+    terminal.until("boxes", |screen| !is_plain(screen));
+}
