@@ -22,7 +22,6 @@ struct Finding {
     what: &'static str,
     state: State,
     text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
 

@@ -6,6 +6,7 @@ use super::outcome::{End, Outcome};
 use super::standing::standing;
 use crate::base::{count, elide, share, shown, width};
 use crate::model::Job;
+use crate::report::JobJson;
 
 /// Columns of a job's name at most.
 const NAME: usize = 40;
@@ -20,6 +21,7 @@ pub(super) fn run(flags: &Jobs, context: &mut Context) -> Outcome {
         None => Vec::new(),
     };
     if flags.json {
+        let jobs: Vec<_> = jobs.iter().map(JobJson::new).collect();
         context.say.json(&jobs)?;
         return Ok(End::Done);
     }

@@ -6,35 +6,54 @@ use super::args::{Forget, Profile as Flags, ProfileAction};
 use super::cards;
 use super::context::Context;
 use super::outcome::{End, Outcome, Trouble};
+use super::probe::json::{GroundJson, ProbedJson, RecommendationJson};
 use super::session::owned;
 use crate::base::{bytes, count, rate, shown};
 use crate::context::{Calibration, Profile, Recommendation};
 use crate::inference::is_same_model;
 use crate::model::JobSettings;
+use crate::report::Utc;
 use crate::store::{Ownership, Profiles, Store, StoreError, Write, Written};
 
 /// One profile for programs. What is not known is `null`.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
+    model: &'a str,
     #[serde(flatten)]
-    profile: &'a Profile,
+    ground: GroundJson<'a>,
+    learned_at: Utc,
     bytes_per_token: f64,
     estimate_error: Option<f64>,
     cold_tokens_per_second: Option<f64>,
-    usable_context: Option<u64>,
-    recommendation: Option<Recommendation>,
+    usable_tokens: Option<u64>,
+    largest_safe_tokens: Option<u64>,
+    smallest_failed_tokens: Option<u64>,
+    compute_bytes: Option<u64>,
+    found_slots: Option<u32>,
+    best_lanes: Option<u32>,
+    probe: Option<ProbedJson<'a>>,
+    recommendation: Option<RecommendationJson>,
 }
 
 impl<'a> Line<'a> {
     fn of(profile: &'a Profile) -> Self {
         let learnt = &profile.learnt;
+        let limit = &learnt.limit;
         Self {
-            profile,
+            model: &profile.model,
+            ground: GroundJson::new(&profile.ground),
+            learned_at: Utc(profile.at),
             bytes_per_token: learnt.calibration.bytes_per_token(),
             estimate_error: learnt.calibration.error(),
             cold_tokens_per_second: learnt.cold.per_second(),
-            usable_context: learnt.limit.usable().map(|tokens| tokens.0),
-            recommendation: recommendation(profile),
+            usable_tokens: limit.usable().map(|tokens| tokens.0),
+            largest_safe_tokens: limit.largest_safe.map(|tokens| tokens.0),
+            smallest_failed_tokens: limit.smallest_failed.map(|tokens| tokens.0),
+            compute_bytes: learnt.overhead,
+            found_slots: learnt.slots,
+            best_lanes: learnt.lanes,
+            probe: learnt.probe.as_ref().map(ProbedJson::new),
+            recommendation: recommendation(profile).map(RecommendationJson::new),
         }
     }
 }

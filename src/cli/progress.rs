@@ -297,8 +297,8 @@ struct JobLine<'a> {
 #[derive(Serialize)]
 struct CardLine<'a> {
     name: &'a str,
-    memory_used: Option<u64>,
-    memory_total: Option<u64>,
+    memory_used_bytes: Option<u64>,
+    memory_total_bytes: Option<u64>,
     busy_percent: Option<u32>,
     celsius: Option<i32>,
     watts: Option<f64>,
@@ -314,8 +314,8 @@ fn cards(snapshot: &Snapshot) -> Vec<CardLine<'_>> {
     cards
         .map(|card| CardLine {
             name: &card.name,
-            memory_used: card.memory.map(|memory| memory.used),
-            memory_total: card.memory.map(|memory| memory.total),
+            memory_used_bytes: card.memory.map(|memory| memory.used),
+            memory_total_bytes: card.memory.map(|memory| memory.total),
             busy_percent: card.busy_percent,
             celsius: card.celsius,
             watts: card.watts,

@@ -8,16 +8,17 @@ use super::outcome::{End, Outcome, Trouble};
 use super::standing::standing;
 use crate::base::{bytes, count, duration, share, shown};
 use crate::model::{Bill, Job, JobSettings, Reuse};
+use crate::report::{JobJson, ReuseJson, TrimsJson};
 use crate::store::{FailureGroup, FindError, Trims};
 
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
-    job: &'a Job,
+    job: JobJson<'a>,
     bill: &'a Bill,
-    reuse: Reuse,
+    reuse: ReuseJson,
     failures: &'a [FailureGroup],
-    trims: &'a Trims,
+    trims: TrimsJson,
 }
 
 /// Trims that are told one by one.
@@ -37,11 +38,11 @@ pub(super) fn run(flags: &Show, context: &mut Context) -> Outcome {
     let reuse = reader.reuse(job.id)?;
     if flags.json {
         context.say.json(&Shown {
-            job: &job,
+            job: JobJson::new(&job),
             bill: &bill,
-            reuse,
+            reuse: ReuseJson::new(&reuse),
             failures: &failures,
-            trims: &trims,
+            trims: TrimsJson::new(&trims),
         })?;
     } else {
         let lines = lines(&job, (&bill, &reuse), &failures).into_iter();

@@ -23,6 +23,7 @@ pub struct Problem {
     /// What is wrong. Outside text in it is cut short and safe to show.
     pub what: String,
     /// What to do about it.
+    #[serde(rename = "hint")]
     pub cure: String,
 }
 

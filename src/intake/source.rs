@@ -23,6 +23,7 @@ pub struct SourceSeen {
     /// Bytes as stored, before decompression.
     pub bytes: u64,
     /// blake3 of those bytes in hex.
+    #[serde(rename = "blake3")]
     pub hash: String,
 }
 

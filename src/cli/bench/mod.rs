@@ -5,10 +5,9 @@
 //! measured wrongly. What was measured is kept at once, so that an interruption loses only the
 //! measurement under way.
 
+mod json;
 mod run;
 mod table;
-
-use serde::Serialize;
 
 use self::run::{Case, measure};
 use super::cards;
@@ -24,9 +23,8 @@ use crate::model::{Failure, FailureClass, Measurement, Readings, Setup};
 use crate::store::{Ownership, Reader, Store, Write};
 
 /// A measurement, and what changed since an earlier one of the same.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Told {
-    #[serde(flatten)]
     measured: Measurement,
     requests_per_second: Option<f64>,
     answer_tokens_per_second: Option<f64>,
@@ -136,6 +134,7 @@ fn say_what(case: &Case, context: &mut Context) {
 
 fn tell(told: &[Told], flags: &Bench, context: &mut Context) -> Result<(), Trouble> {
     if flags.json {
+        let told: Vec<_> = told.iter().map(json::BenchJson::new).collect();
         return Ok(context.say.json(&told)?);
     }
     for line in table::lines(told) {

@@ -3,9 +3,8 @@
 //! What is known comes from three places: the server (the model's shape, its weights, what is
 //! loaded), the card (what is free), and what was typed (window and slots).
 
+mod json;
 mod table;
-
-use serde::Serialize;
 
 use super::args::Plan as Flags;
 use super::cards;
@@ -46,7 +45,7 @@ pub(super) async fn run(flags: &Flags, context: &mut Context) -> Outcome {
     let (facts, readings) = facts(&server, &model, learnt).await?;
     let report = report(&facts, &wish, &readings);
     if flags.json {
-        context.say.json(&report)?;
+        context.say.json(&json::PlanJson::new(&report))?;
         return Ok(End::Done);
     }
     for line in table::lines(&report) {
@@ -65,7 +64,7 @@ pub(super) fn wish(settings: &Settings) -> Wish {
 }
 
 /// Everything about one model and this card.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Report {
     /// The model's name as asked for.
     pub(super) model: String,
@@ -86,7 +85,7 @@ pub(super) struct Report {
 }
 
 /// A window and a number of slots, and what they take.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(super) struct Choice {
     pub(super) window: u64,
     pub(super) slots: u32,

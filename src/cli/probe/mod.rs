@@ -3,6 +3,7 @@
 //! The search is [`Reach::next`], which knows nothing of servers; `trial` performs its steps. Each
 //! step is stored when it ends, so that an interrupted probe goes on where it stopped.
 
+pub(super) mod json;
 mod prompt;
 mod table;
 mod together;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::timeout;
 
+use self::json::{GroundJson, ReachJson, RecommendationJson, StepJson};
 use self::trial::Prober;
 use super::args::Probe as Flags;
 use super::cards;
@@ -37,7 +39,7 @@ const MOST_LANES: u32 = 8;
 const RESTORE: Duration = Duration::from_mins(10);
 
 /// What a probe found.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 struct Report {
     model: String,
     ground: Ground,
@@ -45,6 +47,31 @@ struct Report {
     steps: Vec<Step>,
     recommendation: Option<Recommendation>,
     interrupted: bool,
+}
+
+/// The same for programs.
+#[derive(Debug, Serialize)]
+struct ReportJson<'a> {
+    model: &'a str,
+    #[serde(flatten)]
+    ground: GroundJson<'a>,
+    reach: ReachJson,
+    steps: Vec<StepJson<'a>>,
+    recommendation: Option<RecommendationJson>,
+    interrupted: bool,
+}
+
+impl<'a> ReportJson<'a> {
+    fn new(report: &'a Report) -> Self {
+        Self {
+            model: &report.model,
+            ground: GroundJson::new(&report.ground),
+            reach: ReachJson::new(report.reach),
+            steps: report.steps.iter().map(StepJson::new).collect(),
+            recommendation: report.recommendation.map(RecommendationJson::new),
+            interrupted: report.interrupted,
+        }
+    }
 }
 
 /// How a probe ended.
@@ -372,7 +399,7 @@ fn conclude(notebook: Notebook, ended: Ended, json: bool, context: &mut Context)
         interrupted: matches!(ended, Ended::Interrupted),
     };
     if json {
-        context.say.json(&report)?;
+        context.say.json(&ReportJson::new(&report))?;
     } else {
         for line in table::lines(&report) {
             context.say.line(&line)?;

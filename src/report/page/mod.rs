@@ -9,14 +9,13 @@ mod chart;
 mod csv;
 mod html;
 mod intervals;
+mod json;
 mod latencies;
 mod markdown;
 mod outline;
 mod scale;
 
 use std::io;
-
-use serde::Serialize;
 
 use crate::analysis::Summary;
 use crate::base::{Stamp, shown_json};
@@ -27,7 +26,7 @@ pub use intervals::{Answered, Interval, IntervalCounter};
 
 /// All that is told of a job. It is complete at any moment of a run: what is not known yet, or
 /// never was, is `None`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// The number of this form, raised when a field changes its meaning.
     pub form: u32,
@@ -64,7 +63,7 @@ pub struct Report {
 
 impl Report {
     /// The form that this version writes.
-    pub const FORM: u32 = 1;
+    pub const FORM: u32 = 2;
 
     /// Until when it tells: the end of the job, or the time at which it was written.
     pub fn until(&self) -> Stamp {
@@ -80,7 +79,7 @@ impl Report {
             Format::Markdown => out.write_all(markdown::page(self).as_bytes()),
             Format::Html => out.write_all(html::page(self).as_bytes()),
             Format::Json => {
-                let text = serde_json::to_string_pretty(self)?;
+                let text = serde_json::to_string_pretty(&json::ReportJson::new(self))?;
                 writeln!(out, "{}", shown_json(&text))
             }
             Format::Csv => csv::write(self, out),
