@@ -33,6 +33,7 @@ mod learnt_args;
 mod leaving;
 mod log;
 mod notify;
+mod once_a_day;
 mod outcome;
 mod plan;
 mod probe;

@@ -9,8 +9,8 @@ use super::context::Context;
 use super::flags::FileArg;
 use super::outcome::{End, Outcome, Trouble};
 use super::session::{Followed, Goal, Session};
-use super::{plan, profile, report};
-use crate::base::{count, duration};
+use super::{once_a_day, plan, profile, report};
+use crate::base::{Stamp, count, duration};
 use crate::context::Wish;
 use crate::engine::{Admit, AdmitError, Scope, check_installed};
 use crate::inference::Ollama;
@@ -198,6 +198,12 @@ async fn tell_plan(server: &Ollama, id: JobId, context: &mut Context) -> Result<
                 outlook.sentences().join("; ")
             );
             return Err(Trouble::new(what, "`--allow-spill` runs it all the same"));
+        }
+        if let Some(why) = outlook.unknown.first() {
+            let what = format!("{model}: {why}");
+            if !once_a_day::is_first(&context.paths.data, &what, Stamp::now()) {
+                continue;
+            }
         }
         for line in outlook.sentences() {
             context.say.note(&line);

@@ -53,7 +53,7 @@ told_of() { # NAME: what a run showed
     echo "--- $1: standard error"; grep -v '^$' "$WORK/$1.err" | cut -c1-300 | head -30
     echo "--- $1: show"; "$B" show 1 --data-dir "$WORK/data-$1" | grep -E 'state|answered|energy'
     "$B" show 1 --json --data-dir "$WORK/data-$1" | python3 -c 'import json,sys
-one = json.load(sys.stdin); print(json.dumps({k: one[k] for k in ("energy", "bill")}))'
+one = json.load(sys.stdin); print(json.dumps({k: one[k] for k in ("energy_joules", "bill")}))'
 }
 
 cat > "$WORK/server.toml" <<'TOML'

@@ -14,7 +14,7 @@ for line in sys.stdin:
     at = datetime.fromisoformat(one["at"].replace("Z", "+00:00")).timestamp()
     first = at if first is None else first
     card = (one["cards"] or [{}])[0]
-    used, total = card.get("memory_used"), card.get("memory_total")
+    used, total = card.get("memory_used_bytes"), card.get("memory_total_bytes")
     percent = f"{100 * used / total:.0f} %" if used and total else "n/a"
     job = one["job"] or {}
     state = (one["outstanding"], one["waiting"])

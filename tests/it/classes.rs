@@ -143,10 +143,7 @@ fn a_fault_that_stays_fails_its_request_and_no_other(
     assert!(told.3.contains(words), "{}", told.3);
     assert!(said.err.contains("1 of 2 answered, 1 failed"), "{said:?}");
     let job = job(&stage);
-    assert_eq!(
-        (&job["counts"]["done"], &job["counts"]["failed"]),
-        (&json!(1), &json!(1))
-    );
+    assert_eq!((&job["done"], &job["failed"]), (&json!(1), &json!(1)));
     assert_eq!(job["failures"][0]["class"], class);
 }
 
@@ -331,7 +328,7 @@ fn a_model_that_does_not_fit_stops_the_job_before_it_starts() {
         assert!(said.err.contains(words), "no `{words}` in {said:?}");
     }
     assert!(outcome.answers.is_empty() && outcome.errors.is_empty());
-    assert_eq!(job(&stage)["state"]["is"], "failed-to-start");
+    assert_eq!(job(&stage)["state"], "failed-to-start");
     let waits = (RequestState::Queued, Attempts::default());
     assert!(stage.rows(1).values().all(|row| *row == waits));
     stage.play(Script::instant());
@@ -432,7 +429,7 @@ fn a_model_that_is_missing_stops_everything_before_anything_is_sent(
         "{log:?}"
     );
     let jobs: Value = serde_json::from_str(&stage.run("jobs --json").with(0).out).unwrap();
-    assert_eq!(jobs[0]["state"]["is"].as_str(), state);
+    assert_eq!(jobs[0]["state"].as_str(), state);
 }
 
 #[test]
@@ -514,7 +511,7 @@ fn an_answer_that_meets_its_cap_is_told_from_one_that_fills_the_window() {
     assert_eq!(cut("capped"), (json!("length"), json!("cap")));
     assert_eq!(cut("also-capped"), (json!("length"), json!("cap")));
     assert_eq!(cut("full"), (json!("length"), json!("context")));
-    assert_eq!(job(&stage)["counts"]["cut"], 3);
+    assert_eq!(job(&stage)["cut"], 3);
 }
 
 #[test]

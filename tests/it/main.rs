@@ -28,6 +28,7 @@ mod inference;
 #[cfg(test)]
 mod intake;
 #[cfg(test)]
+mod json;
 mod mixed;
 #[cfg(test)]
 #[cfg(unix)]

@@ -19,7 +19,7 @@ fn every_combination_is_measured() {
     let told = measured(&stage, "--sizes 3,6 --parallel 1,auto");
     let cases: Vec<_> = told
         .iter()
-        .map(|one| (one["parallel"].clone(), one["work"]["requests"].clone()))
+        .map(|one| (one["parallel"].clone(), one["requests"].clone()))
         .collect();
     let auto = Value::from("auto");
     let expected = [
@@ -32,7 +32,7 @@ fn every_combination_is_measured() {
     for one in &told {
         assert_eq!(one["model"], "simulated");
         assert_eq!(one["simulated"], true);
-        assert!(one["work"]["prompt_tokens"].as_u64().unwrap() > 0);
+        assert!(one["prompt_tokens"].as_u64().unwrap() > 0);
         assert!(one["p95_ms"].as_f64().unwrap() >= one["p50_ms"].as_f64().unwrap());
         assert_eq!(one["before"], Value::Null);
     }
@@ -58,7 +58,7 @@ fn simulated_figures_are_kept_only_when_asked_and_never_believed_unasked() {
         .saying("hint: `batchtop bench --model simulated` makes one");
     let first = measured(&stage, "--sizes 3 --keep-simulated");
     let again = measured(&stage, "--sizes 3,4");
-    assert_eq!(again[0]["before"]["at"], first[0]["at"]);
+    assert_eq!(again[0]["before"]["measured_at"], first[0]["measured_at"]);
     assert!(again[0]["change_percent"].is_f64());
     assert_eq!(again[1]["before"], Value::Null);
     stage.run("estimate b.jsonl").with(2);

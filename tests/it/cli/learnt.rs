@@ -72,7 +72,7 @@ fn a_probe_finds_the_limits_keeps_them_and_others_use_them() {
     stage.run("doctor").printing("models known: 1");
     let plan = stage.run("plan --model simulated --num-ctx 4096 --parallel 2 --json");
     let plan: Value = serde_json::from_str(plan.with(0).out.trim()).unwrap();
-    assert_eq!(plan["plan"]["needs"]["overhead_measured"], true, "{plan}");
+    assert_eq!(plan["compute_is_measured"], true, "{plan}");
     stage.write("b.jsonl", batch(3));
     stage
         .run("run b.jsonl --model simulated")

@@ -139,7 +139,7 @@ fn a_demo_shows_a_whole_run_and_keeps_it_where_that_is_wanted() {
     assert_eq!(stage.lines("kept/candidates.results.jsonl").len(), 4);
     let shown = stage.run("show 1 --json --data-dir kept/data").with(0).out;
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
-    assert!(shown["energy"]["joules"].as_f64() > Some(0.0), "{shown}");
+    assert!(shown["energy_joules"].as_f64() > Some(0.0), "{shown}");
     assert!(shown["bill"]["cost"].as_f64() > Some(0.0), "{shown}");
     assert!(
         stage.server().log().is_empty(),

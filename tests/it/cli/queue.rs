@@ -12,7 +12,7 @@ fn jobs(stage: &Stage) -> Vec<Value> {
 
 fn state(stage: &Stage, job: usize) -> String {
     let jobs = jobs(stage);
-    jobs[job - 1]["state"]["is"].as_str().unwrap().to_owned()
+    jobs[job - 1]["state"].as_str().unwrap().to_owned()
 }
 
 /// A server whose answers take a second each.

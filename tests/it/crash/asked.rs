@@ -27,8 +27,7 @@ fn totals(stage: &Stage) -> Vec<u64> {
     let jobs = stage.run("jobs --json").with(0).out;
     let jobs: serde_json::Value = serde_json::from_str(&jobs).unwrap();
     let jobs = jobs.as_array().unwrap().iter();
-    jobs.map(|job| job["counts"]["total"].as_u64().unwrap())
-        .collect()
+    jobs.map(|job| job["total"].as_u64().unwrap()).collect()
 }
 
 #[rstest]

@@ -131,7 +131,7 @@ fn jobs_and_show_tell_what_a_killed_process_has_stored() {
     let done = trial.stored().len();
     let jobs = trial.stage.run("jobs --json").with(0).out;
     let jobs: Value = serde_json::from_str(&jobs).unwrap();
-    assert_eq!(jobs[0]["counts"]["done"], done);
+    assert_eq!(jobs[0]["done"], done);
     // It cannot have said that it runs no more.
     trial.stage.run("jobs").with(0).printing(" queued ");
     let answered = format!("answered   {done} (");
