@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::reading::Reading;
 use super::spread::{Bar, Spread};
-use super::summary::{FoundIn, Ids, Length, ScoreSummary, Summary};
+use super::summary::{Duplicates, FoundIn, Ids, Length, ScoreSummary, Summary};
 use crate::base::{count, elide, share, shown};
 
 /// Columns of the longest bar.
@@ -78,24 +78,7 @@ impl Summary {
         lengths(&mut text, "shortest", &self.shortest);
         ids(&mut text, "empty", &self.empty);
         ids(&mut text, "refusals", &self.refusals);
-        if self.duplicates.texts > 0 {
-            let (answers, texts) = (count(self.duplicates.answers), count(self.duplicates.texts));
-            text.entry(
-                "duplicates",
-                &format!("{answers} answers share {texts} texts"),
-            );
-        }
-        if self.duplicates.unknown > 0 {
-            let unknown = count(self.duplicates.unknown);
-            text.entry(
-                "",
-                &format!("{unknown} later answers were not looked at for this"),
-            );
-        }
-        for repeated in &self.duplicates.most {
-            let beginning = elide(&shown(&repeated.beginning), 60);
-            text.entry("", &format!("{} × {beginning}", count(repeated.count)));
-        }
+        duplicates(&mut text, &self.duplicates);
         ids(&mut text, "duplicate ids", &self.duplicate_ids);
         text.0
     }
@@ -252,6 +235,27 @@ fn bars(text: &mut Text, bar: &Bar, most: u64, all: u64) {
         count(bar.count),
         share(bar.count, all)
     ));
+}
+
+fn duplicates(text: &mut Text, alike: &Duplicates) {
+    if alike.texts > 0 {
+        let (answers, texts) = (count(alike.answers), count(alike.texts));
+        text.entry(
+            "duplicates",
+            &format!("{answers} answers share {texts} texts"),
+        );
+    }
+    if alike.unknown > 0 {
+        let unknown = count(alike.unknown);
+        text.entry(
+            "",
+            &format!("{unknown} later answers were not looked at for this"),
+        );
+    }
+    for repeated in &alike.most {
+        let beginning = elide(&shown(&repeated.beginning), 60);
+        text.entry("", &format!("{} × {beginning}", count(repeated.count)));
+    }
 }
 
 fn lengths(text: &mut Text, title: &str, lengths: &[Length]) {

@@ -16,18 +16,12 @@ pub(super) fn run(flags: &Compare, context: &mut Context) -> Outcome {
         ));
     }
     let mut comparer = Comparer::new(&rule(&flags.score)?);
-    let runs: [(_, fn(&mut Comparer, &Observation)); 2] = [
-        (&flags.first, Comparer::first),
-        (&flags.second, Comparer::second),
-    ];
-    for (file, add) in runs {
-        for source in sources::with_errors(std::slice::from_ref(file)) {
-            sources::observe(&source, context, |observation| {
-                add(&mut comparer, &observation);
-                Ok(())
-            })?;
-        }
-    }
+    read(&flags.first, context, |observation| {
+        comparer.first(observation);
+    })?;
+    read(&flags.second, context, |observation| {
+        comparer.second(observation);
+    })?;
     let comparison = comparer.finish();
     let runs = [
         (&flags.first, &comparison.first),
@@ -44,4 +38,19 @@ pub(super) fn run(flags: &Compare, context: &mut Context) -> Outcome {
         }
     }
     Ok(End::Done)
+}
+
+/// Gives every result of a run to `each`.
+fn read(
+    file: &FileArg,
+    context: &mut Context,
+    mut each: impl FnMut(&Observation),
+) -> Result<(), Trouble> {
+    for source in sources::with_errors(std::slice::from_ref(file)) {
+        sources::observe(&source, context, |observation| {
+            each(&observation);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }

@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 
 use crate::base::Stamp;
 use crate::model::{
-    Event, FailureClass, Job, JobSettings, Mode, Overflow, Parallel, Prices, RanOn, Reuse,
-    TrimPolicy, TrimReason,
+    Endpoint, Event, FailureClass, Job, JobSettings, Mode, Overflow, Parallel, Price, Prices,
+    RanOn, Reuse, TrimPolicy, TrimReason,
 };
 use crate::store::{CardPoint, Events, JobReadings, Trims};
 
@@ -97,7 +97,7 @@ impl<'a> JobJson<'a> {
             answer_tokens: counts.answer_tokens.0,
             energy_joules: job.energy.map(|energy| energy.joules),
             energy_estimated_joules: job.energy.map(|energy| energy.estimated),
-            endpoint: job.endpoint.map(|endpoint| endpoint.url()),
+            endpoint: job.endpoint.map(Endpoint::url),
             models: &job.models,
             source: SourceJson {
                 path: &job.source.path,
@@ -264,7 +264,7 @@ impl<'a> PricesJson<'a> {
     pub(super) fn new(prices: &'a Prices) -> Self {
         Self {
             currency: &prices.currency,
-            kilowatt_hour: prices.kilowatt_hour.map(|price| price.amount()),
+            kilowatt_hour: prices.kilowatt_hour.map(Price::amount),
             cloud_prompt_per_million_tokens: prices.cloud.map(|cloud| cloud.prompt.amount()),
             cloud_answer_per_million_tokens: prices.cloud.map(|cloud| cloud.answer.amount()),
         }

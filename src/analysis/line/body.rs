@@ -182,7 +182,9 @@ impl Body {
             let parts = content.and_then(|content| content.get("parts"));
             said.content(parts.unwrap_or(&Value::Null));
         } else if let Some(Value::Array(items)) = &self.output {
-            items.iter().for_each(|item| of_item(&mut said, item));
+            for item in items {
+                of_item(&mut said, item);
+            }
             // One that never came to its end and says nothing is none.
             if said.is_empty()
                 && word(self.status.as_ref())

@@ -56,11 +56,10 @@ pub(super) fn parts(text: &str) -> Parts {
 /// is a number in brackets.
 fn may_begin_json(from: &str) -> bool {
     let mut signs = from.chars().filter(|c| !c.is_whitespace());
-    match (signs.next(), signs.next()) {
-        (Some('{'), Some('"' | '}') | None) => true,
-        (Some('['), Some('{')) => true,
-        _ => false,
-    }
+    matches!(
+        (signs.next(), signs.next()),
+        (Some('{'), Some('"' | '}') | None) | (Some('['), Some('{'))
+    )
 }
 
 #[cfg(test)]

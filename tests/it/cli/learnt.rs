@@ -51,7 +51,7 @@ fn a_probe_finds_the_limits_keeps_them_and_others_use_them() {
     let report = stage.run(&format!("{PROBE} --json")).with(0).out;
     let report = &json_lines(&report)[0];
     let found = &report["recommendation"];
-    let largest = found["largest"].as_u64().unwrap();
+    let largest = found["largest_num_ctx"].as_u64().unwrap();
     assert!((11_400..=12_000).contains(&largest), "{report}");
     assert_eq!(found["lanes"], 2);
     let loads = || {
@@ -64,7 +64,7 @@ fn a_probe_finds_the_limits_keeps_them_and_others_use_them() {
     // Nothing is left to try, so the same command only tells what is known.
     let again = stage.run(PROBE).with(0).saying("stored steps");
     assert_eq!(loads(), asked + 1);
-    let advice = format!("--num-ctx {} --parallel 2", found["window"]);
+    let advice = format!("--num-ctx {} --parallel 2", found["num_ctx"]);
     again
         .printing(&advice)
         .printing("the server works on 2 at once");

@@ -83,7 +83,10 @@ fn every_form_says_what_ran() {
         "{}",
         json["ran_on"]
     );
-    assert_eq!(json["attempts"], serde_json::json!([["refused", 1]]));
+    assert_eq!(
+        json["attempts"],
+        serde_json::json!([{"class": "refused", "count": 1}])
+    );
     let ended: u64 = json["intervals"]
         .as_array()
         .unwrap()
