@@ -29,6 +29,7 @@ mod inference;
 mod intake;
 #[cfg(test)]
 mod json;
+#[cfg(test)]
 mod mixed;
 #[cfg(test)]
 #[cfg(unix)]
