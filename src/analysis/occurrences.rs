@@ -1,18 +1,25 @@
 //! How often each `custom_id` came: ids should be unique and are not always.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// Counts of ids. About 30 bytes for each.
+/// Counts of ids. About 15 bytes for each.
 #[derive(Debug, Default)]
-pub(super) struct Occurrences(HashMap<u64, u32>);
+pub(super) struct Occurrences {
+    seen: HashSet<u64>,
+    /// How often those came again that did.
+    again: HashMap<u64, u32>,
+}
 
 impl Occurrences {
     /// Counts an id in, and gives back how often it came before.
     pub(super) fn add(&mut self, custom_id: &str) -> u32 {
-        let times = self.0.entry(hash(custom_id) as u64).or_default();
-        let before = *times;
+        let id = hash(custom_id) as u64;
+        if self.seen.insert(id) {
+            return 0;
+        }
+        let times = self.again.entry(id).or_default();
         *times = times.saturating_add(1);
-        before
+        *times
     }
 }
 
@@ -27,4 +34,16 @@ pub(super) fn hash(text: &str) -> u128 {
 /// the second with the second.
 pub(super) fn key(custom_id: &str, occurrence: u32) -> u128 {
     hash(custom_id).wrapping_add(occurrence.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn occurrences_are_counted_from_none() {
+        let mut ids = Occurrences::default();
+        let counted = ["a", "b", "a", "a", "b"].map(|id| ids.add(id));
+        assert_eq!(counted, [0, 0, 1, 2, 1]);
+    }
 }

@@ -1,7 +1,7 @@
 //! What is in results, folded from one observation after the other.
 //!
 //! Memory: about 20 bytes for each different answer (a hash and a count, for finding duplicates),
-//! of which it knows 900,000 at most, and as many for each `custom_id`. Everything else has a limit,
+//! of which it knows 900,000 at most, and about 15 for each `custom_id`. Everything else has a limit,
 //! too, and says what it leaves out.
 
 use std::collections::{BTreeMap, HashMap};
