@@ -48,7 +48,7 @@ fn what_failed_and_what_gives_no_score_is_said() {
     terminal.types("5");
     terminal.shows("5 of 6, 83.3 %");
     terminal.shows("1 refused: this is not to be");
-    terminal.shows("most answers give none");
+    terminal.shows("none found");
 }
 
 #[test]
